@@ -1,0 +1,35 @@
+export {
+  type ExtraTask,
+  levelShapes,
+  type ModelConfig,
+  type OutputSelection,
+  type PlacedTask,
+  placedTasks,
+  PRESETS,
+  RECOGNITION,
+  type SelectedTask,
+  selectOutputs,
+  SUBNETS,
+  type Subnet,
+  stageSize,
+  stageWidth,
+  type Task,
+  type TaskKind,
+} from './config.js';
+export type { Engine, RawOutputs } from './engine.js';
+export {
+  DeviceLostError,
+  DisposedError,
+  InvalidInputError,
+  ModelDownloadError,
+  SwinFaceError,
+  type SwinFaceErrorCode,
+  type SwinFaceErrorOptions,
+  UnsupportedDeviceError,
+  WeightsInvalidError,
+} from './errors.js';
+export type * from './model.js';
+export { swinFace } from './model.js';
+export { BATCH_NORM_EPSILON, LAYER_NORM_EPSILON, type Ops, type RowSubnets, type WindowAttentionShape } from './ops.js';
+export { type HostTensor, sizeOf } from './tensor.js';
+export * from './weights/index.js';

@@ -1,0 +1,74 @@
+import type { BatchNormWeights, ChannelAttentionWeights, LayerNormWeights, LinearWeights } from './model.js';
+
+/**
+ * Dimension letters used throughout:
+ * B faces, H W side of a token map, L = H * W tokens, C channels, S stacked subnets, O outputs, F features, R logits.
+ */
+export interface WindowAttentionShape {
+  /** Side of the square token map; a multiple of `window`. */
+  readonly size: number;
+  readonly window: number;
+  readonly heads: number;
+  /** Cyclic shift of the window grid in tokens; 0 for none. Tokens of different regions do not see each other. */
+  readonly shift: number;
+}
+
+/** Which subnet of the stack each row of the task outputs reads. */
+export type RowSubnets = readonly number[];
+
+/**
+ * The operations SwinFace is made of. `T` is whatever an executor computes with: a float64 array, a tf.Tensor,
+ * a node of a GPU plan, a value name of an ONNX graph. Weights are `T`s too. Operations never change their inputs.
+ */
+export interface Ops<T> {
+  /** Non-overlapping p x p patches times `weight` [C, 3, p, p], plus `bias`: [B, 3, H, W] -> [B, (H/p)*(W/p), C]. */
+  patchEmbed(image: T, weights: LinearWeights<T>): T;
+  /** Normalisation over the last axis with biased variance and eps 1e-5, then scale and shift. */
+  layerNorm(x: T, weights: LayerNormWeights<T>): T;
+  /**
+   * x W^T + b over the last axis. `weight` is [O, I] for any x [..., I];
+   * or [S, O, I] with `bias` [S, O] for x [S, B, I], each subnet with its own matrix.
+   */
+  linear(x: T, weights: LinearWeights<T>): T;
+  /** x * Phi(x) with the exact error function. */
+  gelu(x: T): T;
+  relu(x: T): T;
+  /** Elementwise sum of two tensors of one shape. */
+  add(a: T, b: T): T;
+  /**
+   * Multi-head attention inside (shifted) windows of a token map [B, H*W, 3C] -> [B, H*W, C].
+   * The channels of `qkv` are [q | k | v], each split into heads; q is scaled by (C / heads)^-0.5.
+   * `table` [(2 window - 1)^2, heads] holds the bias for (dy + window - 1) * (2 window - 1) + (dx + window - 1), d = query - key.
+   */
+  windowAttention(qkv: T, table: T, shape: WindowAttentionShape): T;
+  /** Concatenates the pixels (0,0), (1,0), (0,1), (1,1) (row, column) of each 2x2: [B, size*size, C] -> [B, size*size/4, 4C]. */
+  mergePatches(x: T, size: number): T;
+  /** Mean over factor x factor squares of a token map: [B, size*size, C] -> [B, (size/factor)^2, C]. */
+  averagePool(x: T, size: number, factor: number): T;
+  /** Mean over the tokens: [B, L, C] -> [B, C]. */
+  meanTokens(x: T): T;
+  /** S 3x3 convolutions, padding 1, no bias, of one token map: [B, size*size, C] x `weight` [S, O, C, 3, 3] -> [S, B, size*size, O]. */
+  conv3x3(x: T, weight: T, size: number): T;
+  /** Concatenation over the last axis. */
+  concat(parts: readonly T[]): T;
+  /** x * sigmoid(mlp(mean over tokens) + mlp(max over tokens)), per subnet: [S, B, L, F] -> [S, B, L, F]. */
+  channelAttention(x: T, weights: ChannelAttentionWeights<T>): T;
+  /** Maximum over the tokens: [S, B, L, F] -> [S, B, F]. */
+  maxTokens(x: T): T;
+  /**
+   * Batch normalisation over the last axis with eps 2e-5: [B, C], or [S, B, F] with weights [S, F].
+   * Running statistics at inference; a training executor uses the batch's own.
+   */
+  batchNorm(x: T, weights: BatchNormWeights<T>): T;
+  /** All task outputs at once: logit r of a face is `weight[r]` . x[rows[r], face] + `bias[r]`: [S, B, F] -> [B, R]. */
+  taskOutputs(x: T, weights: LinearWeights<T>, rows: RowSubnets): T;
+  /** Identity at inference. `depth` in [0, 1] is the block's place in the network, by which training scales its drop rate. */
+  dropPath(x: T, depth: number): T;
+  /** Identity at inference. */
+  dropout(x: T): T;
+}
+
+/** Epsilon of every LayerNorm of the network. */
+export const LAYER_NORM_EPSILON = 1e-5;
+/** Epsilon of every BatchNorm of the network. */
+export const BATCH_NORM_EPSILON = 2e-5;

@@ -1,0 +1,97 @@
+import type { BatchNormWeights, LinearWeights, ModelWeights } from '../model.js';
+import { BATCH_NORM_EPSILON } from '../ops.js';
+import type { HostTensor } from '../tensor.js';
+
+/** BatchNorm with running statistics as y = scale * x + shift. */
+function affine(norm: BatchNormWeights<HostTensor>): { scale: Float64Array; shift: Float64Array } {
+  const scale = Float64Array.from(
+    norm.weight.data,
+    (weight, c) => weight / Math.sqrt((norm.running_var.data[c] as number) + BATCH_NORM_EPSILON),
+  );
+  const shift = Float64Array.from(
+    norm.bias.data,
+    (bias, c) => bias - (norm.running_mean.data[c] as number) * (scale[c] as number),
+  );
+  return { scale, shift };
+}
+
+/** Linear maps and BatchNorms one after another, multiplied out in float64 to one affine map. */
+function foldSequence(
+  layers: readonly (LinearWeights<HostTensor> | BatchNormWeights<HostTensor>)[],
+): LinearWeights<HostTensor> {
+  const [inputs] = (layers[0]?.weight.shape ?? []).slice(-1);
+  if (inputs === undefined) throw new RangeError('Nothing to fold');
+  // Rows of W and entries of b in y = W x + b, starting from the identity.
+  let rows = Array.from({ length: inputs }, (_, i) => Float64Array.from({ length: inputs }, (_, j) => (i === j ? 1 : 0)));
+  let bias = new Float64Array(inputs);
+  for (const layer of layers) {
+    if ('running_var' in layer) {
+      const { scale, shift } = affine(layer);
+      rows = rows.map((row, o) => row.map((value) => value * (scale[o] as number)));
+      bias = bias.map((value, o) => value * (scale[o] as number) + (shift[o] as number));
+      continue;
+    }
+    const [outputs, width] = layer.weight.shape as [number, number];
+    const nextBias = new Float64Array(outputs);
+    const next: typeof rows = [];
+    for (let o = 0; o < outputs; o++) {
+      const sum = new Float64Array(inputs);
+      let offset = layer.bias?.data[o] ?? 0;
+      for (let k = 0; k < width; k++) {
+        const factor = layer.weight.data[o * width + k] as number;
+        const row = rows[k] as Float64Array;
+        for (let i = 0; i < inputs; i++) sum[i] = (sum[i] as number) + factor * (row[i] as number);
+        offset += factor * (bias[k] as number);
+      }
+      next.push(sum);
+      nextBias[o] = offset;
+    }
+    rows = next;
+    bias = nextBias;
+  }
+  const weight = new Float32Array(rows.length * inputs);
+  rows.forEach((row, o) => {
+    weight.set(row, o * inputs);
+  });
+  return {
+    weight: { shape: [rows.length, inputs], data: weight },
+    bias: { shape: [rows.length], data: Float32Array.from(bias) },
+  };
+}
+
+/** linear(batchNorm(x)) as one linear map, for each subnet of the stack. */
+function foldIntoNext(norm: BatchNormWeights<HostTensor>, next: LinearWeights<HostTensor>): LinearWeights<HostTensor> {
+  const { scale, shift } = affine(norm);
+  const [subnets, outputs, inputs] = next.weight.shape as [number, number, number];
+  const weight = new Float32Array(next.weight.data.length);
+  const bias = new Float32Array(subnets * outputs);
+  for (let s = 0; s < subnets; s++) {
+    for (let o = 0; o < outputs; o++) {
+      let offset = next.bias?.data[s * outputs + o] ?? 0;
+      for (let i = 0; i < inputs; i++) {
+        const at = (s * outputs + o) * inputs + i;
+        const value = next.weight.data[at] as number;
+        weight[at] = value * (scale[s * inputs + i] as number);
+        offset += value * (shift[s * inputs + i] as number);
+      }
+      bias[s * outputs + o] = offset;
+    }
+  }
+  return { weight: { shape: next.weight.shape, data: weight }, bias: { shape: [subnets, outputs], data: bias } };
+}
+
+/**
+ * Multiplies out what is affine at inference: the recognition head becomes one linear map,
+ * each subnet's BatchNorm moves into the linear map after it. Outputs are unchanged up to float32 rounding.
+ */
+export function foldWeights(weights: ModelWeights<HostTensor>): ModelWeights<HostTensor> {
+  const { recognition, subnets, ...rest } = weights;
+  const folded: ModelWeights<HostTensor> = {
+    ...rest,
+    ...(recognition ? { recognition: { ...recognition, feature: [foldSequence(recognition.feature)] } } : {}),
+  };
+  if (!subnets) return folded;
+  const { norm, ...others } = subnets;
+  if (!norm) return { ...folded, subnets };
+  return { ...folded, subnets: { ...others, tss: [foldIntoNext(norm, subnets.tss[0]), subnets.tss[1]] } };
+}
