@@ -1,0 +1,169 @@
+/** The seven expressions of SwinFace's Expression task, in its order. */
+export const EXPRESSIONS = ['surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger', 'neutral'] as const;
+
+/** One of the seven expressions. */
+export type Expression = (typeof EXPRESSIONS)[number];
+
+/** The two labels of CelebA's "Male", which is what the Gender task was trained on: an appearance, not an identity. */
+export type GenderLabel = 'female' | 'male';
+
+/** The 39 yes/no attributes that have an output of their own, named as the tasks are (CelebA's, with spaces). */
+export const ATTRIBUTES = [
+  'Young',
+  'Smiling',
+  'Attractive',
+  'Blurry',
+  'Chubby',
+  'Heavy Makeup',
+  'Oval Face',
+  'Pale Skin',
+  'Bald',
+  'Bangs',
+  'Black Hair',
+  'Blond Hair',
+  'Brown Hair',
+  'Gray Hair',
+  'Receding Hairline',
+  'Straight Hair',
+  'Wavy Hair',
+  'Wearing Hat',
+  'Arched Eyebrows',
+  'Bags Under Eyes',
+  'Bushy Eyebrows',
+  'Eyeglasses',
+  'Narrow Eyes',
+  'Big Nose',
+  'Pointy Nose',
+  'High Cheekbones',
+  'Rosy Cheeks',
+  'Wearing Earrings',
+  'Sideburns',
+  "Five O'Clock Shadow",
+  'Big Lips',
+  'Mouth Slightly Open',
+  'Mustache',
+  'Wearing Lipstick',
+  'No Beard',
+  'Double Chin',
+  'Goatee',
+  'Wearing Necklace',
+  'Wearing Necktie',
+] as const;
+
+/** Name of a yes/no attribute, e.g. `'Eyeglasses'` or `'Wearing Hat'`. */
+export type AttributeName = (typeof ATTRIBUTES)[number];
+
+/** Apparent age: how old the face looks. */
+export interface ApparentAge {
+  readonly years: number;
+  /** Lower end in years of the interval that held 80 % of held-out faces; absent where the model's errors were not measured. */
+  readonly low?: number;
+  /** Upper end in years, see {@link ApparentAge.low}. */
+  readonly high?: number;
+}
+
+/** Apparent gender. */
+export interface GenderResult {
+  readonly label: GenderLabel;
+  /** Sum to 1. */
+  readonly probabilities: Readonly<Record<GenderLabel, number>>;
+}
+
+/** The likeliest expression, and the probability of each: `face.expression.happiness`. The seven sum to 1. */
+export type ExpressionResult = { readonly label: Expression } & Readonly<Record<Expression, number>>;
+
+/** Result of a head that the paper's list does not have, by the kind of its task. */
+export type ExtraResult =
+  | {
+      readonly kind: 'softmax';
+      /** The likeliest label; its index as text where the task names no labels. */
+      readonly label: string;
+      /** In the task's order; sum to 1. */
+      readonly probabilities: readonly number[];
+    }
+  | { readonly kind: 'regression'; readonly values: readonly number[] }
+  | {
+      readonly kind: 'sigmoid';
+      /** Independent probabilities, in the task's order. */
+      readonly probabilities: readonly number[];
+      readonly decisions: readonly boolean[];
+    }
+  | {
+      readonly kind: 'ordinal';
+      /** Number of thresholds passed with probability above one half (arXiv:2403.00561): 0..K-1. */
+      readonly rank: number;
+      /** Sum of the probabilities: the expected rank. */
+      readonly expected: number;
+      /** P(rank > k) for k = 0..K-2. */
+      readonly probabilities: readonly number[];
+    };
+
+/** What the network says about one face. Outputs that were not asked for, or that the model was not trained for, are absent. */
+export interface FaceAnalysis {
+  /** Identity, [feature], length 1. Compare only with embeddings of the same model. */
+  readonly embedding?: Float32Array;
+  readonly age?: ApparentAge;
+  readonly gender?: GenderResult;
+  readonly expression?: ExpressionResult;
+  /** Yes/no answers at the model's calibrated thresholds. */
+  readonly attributes: Readonly<Partial<Record<AttributeName, boolean>>>;
+  /** Probability of "yes", 0..1. */
+  readonly attributeProbabilities: Readonly<Partial<Record<AttributeName, number>>>;
+  /** Further heads by task name. */
+  readonly extra: Readonly<Record<string, ExtraResult>>;
+}
+
+/**
+ * Where the head points, in degrees; all zero for a face that looks straight into an upright camera.
+ * Signs are as seen in the image: `yaw` > 0 turns the nose towards the image's right edge, `pitch` > 0 raises it
+ * towards the top edge, `roll` > 0 tilts the head clockwise.
+ */
+export interface HeadPose {
+  readonly yaw: number;
+  readonly pitch: number;
+  readonly roll: number;
+}
+
+/** Two faces compared. */
+export interface Comparison {
+  /** Cosine of the two embeddings, -1..1. */
+  readonly similarity: number;
+  /** Whether they match at the operating point; absent where the model has no measured operating points. */
+  readonly same?: boolean;
+  /** Share of pairs of strangers that match at this operating point, as measured; absent with `same`. */
+  readonly falseMatchRate?: number;
+  /** Similarity from which two faces match at this operating point; absent with `same`. */
+  readonly threshold?: number;
+}
+
+/** A face as matching needs it; every `Face` is one. */
+export interface Embedded {
+  readonly embedding?: Float32Array;
+  /** Id of the model that computed the embedding. */
+  readonly model: string;
+}
+
+/** A candidate of `match`. */
+export interface Match extends Comparison {
+  /** Index into the candidates. */
+  readonly index: number;
+}
+
+/** An entry found by `Gallery.search`. */
+export interface GalleryMatch {
+  readonly id: string;
+  /** Cosine similarity, -1..1. */
+  readonly similarity: number;
+}
+
+/** A gallery as plain data, for `structuredClone`, IndexedDB or JSON. */
+export interface GalleryData {
+  readonly format: 'swinface-gallery';
+  readonly version: 1;
+  /** Id of the model that computed the embeddings. */
+  readonly model: string;
+  readonly dimensions: number;
+  readonly ids: readonly string[];
+  /** [ids.length * dimensions], row-major; an array of numbers in JSON. */
+  readonly embeddings: Float32Array | readonly number[];
+}

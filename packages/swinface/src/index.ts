@@ -1,0 +1,2 @@
+export { FaceAnalyzer } from './analyzer.js';
+export type * from './types.js';
