@@ -56,7 +56,8 @@ export interface ModelConfig {
 const softmax = (name: string, labels: readonly string[]): Task =>
   Object.freeze({ name, kind: 'softmax', logits: labels.length, labels: Object.freeze([...labels]) });
 const binary = (name: string): Task => softmax(name, ['no', 'yes']);
-const subnet = (name: string, tasks: readonly Task[]): Subnet => Object.freeze({ name, tasks: Object.freeze([...tasks]) });
+const subnet = (name: string, tasks: readonly Task[]): Subnet =>
+  Object.freeze({ name, tasks: Object.freeze([...tasks]) });
 
 /** SwinFace Table II in the checkpoint's order: task k of this walk owns `om.output_fcs.{k}`. */
 export const SUBNETS: readonly Subnet[] = Object.freeze([
@@ -96,45 +97,48 @@ export const SUBNETS: readonly Subnet[] = Object.freeze([
 /** Name of the identity embedding among the outputs. */
 export const RECOGNITION = 'Recognition';
 
-const preset = (config: Omit<ModelConfig, 'image' | 'patch' | 'window' | 'mlp' | 'reduction' | 'subnets'>): ModelConfig =>
+const preset = (
+  config: Omit<ModelConfig, 'image' | 'patch' | 'window' | 'mlp' | 'reduction' | 'subnets'>,
+): ModelConfig =>
   Object.freeze({ image: 112, patch: 2, window: 7, mlp: 4, reduction: 16, subnets: SUBNETS, ...config });
 
 /** The paper's network (67.8 M parameters) and a family of smaller ones with the same plan. */
-export const PRESETS: Readonly<Record<'swinface-nano' | 'swinface-micro' | 'swinface-small' | 'swinface-t', ModelConfig>> =
-  Object.freeze({
-    'swinface-nano': preset({
-      name: 'swinface-nano',
-      embed: 24,
-      depths: [1, 1, 2, 1],
-      heads: [1, 2, 4, 8],
-      feature: 64,
-      split: [6, 12, 23, 23],
-    }),
-    'swinface-micro': preset({
-      name: 'swinface-micro',
-      embed: 32,
-      depths: [2, 2, 2, 2],
-      heads: [1, 2, 4, 8],
-      feature: 128,
-      split: [12, 24, 46, 46],
-    }),
-    'swinface-small': preset({
-      name: 'swinface-small',
-      embed: 64,
-      depths: [2, 2, 4, 2],
-      heads: [2, 4, 8, 16],
-      feature: 256,
-      split: [24, 46, 93, 93],
-    }),
-    'swinface-t': preset({
-      name: 'swinface-t',
-      embed: 96,
-      depths: [2, 2, 6, 2],
-      heads: [3, 6, 12, 24],
-      feature: 512,
-      split: [47, 93, 186, 186],
-    }),
-  });
+export const PRESETS: Readonly<
+  Record<'swinface-nano' | 'swinface-micro' | 'swinface-small' | 'swinface-t', ModelConfig>
+> = Object.freeze({
+  'swinface-nano': preset({
+    name: 'swinface-nano',
+    embed: 24,
+    depths: [1, 1, 2, 1],
+    heads: [1, 2, 4, 8],
+    feature: 64,
+    split: [6, 12, 23, 23],
+  }),
+  'swinface-micro': preset({
+    name: 'swinface-micro',
+    embed: 32,
+    depths: [2, 2, 2, 2],
+    heads: [1, 2, 4, 8],
+    feature: 128,
+    split: [12, 24, 46, 46],
+  }),
+  'swinface-small': preset({
+    name: 'swinface-small',
+    embed: 64,
+    depths: [2, 2, 4, 2],
+    heads: [2, 4, 8, 16],
+    feature: 256,
+    split: [24, 46, 93, 93],
+  }),
+  'swinface-t': preset({
+    name: 'swinface-t',
+    embed: 96,
+    depths: [2, 2, 6, 2],
+    heads: [3, 6, 12, 24],
+    feature: 512,
+    split: [47, 93, 186, 186],
+  }),
+});
 
 /** A task with its place in the checkpoint. */
 export interface PlacedTask {

@@ -22,7 +22,9 @@ function foldSequence(
   const [inputs] = (layers[0]?.weight.shape ?? []).slice(-1);
   if (inputs === undefined) throw new RangeError('Nothing to fold');
   // Rows of W and entries of b in y = W x + b, starting from the identity.
-  let rows = Array.from({ length: inputs }, (_, i) => Float64Array.from({ length: inputs }, (_, j) => (i === j ? 1 : 0)));
+  let rows = Array.from({ length: inputs }, (_, i) =>
+    Float64Array.from({ length: inputs }, (_, j) => (i === j ? 1 : 0)),
+  );
   let bias = new Float64Array(inputs);
   for (const layer of layers) {
     if ('running_var' in layer) {

@@ -1,0 +1,11 @@
+export { cosine, type Difference, difference, expectAllClose, type Tolerance } from './allclose.js';
+export {
+  compareWithGolden,
+  GOLDEN_BARS,
+  type Golden,
+  golden,
+  type ParityLine,
+  readGolden,
+} from './golden.js';
+export { nodeAdapter, nullAdapter } from './gpu.js';
+export { syntheticInput, syntheticTensor, syntheticWeights } from './synthetic.js';
