@@ -1,0 +1,17 @@
+export { chooseLocator, type LocatorChoice, type LocatorOptions } from './choose.js';
+export { FaceApiLocator, type FaceApiOptions } from './face-api/locator.js';
+export { type DecodeOptions, type ImageSource, UprightImage } from './image.js';
+export { MediaPipeLocator, type MediaPipeOptions } from './mediapipe/locator.js';
+export {
+  ARCFACE_TEMPLATE,
+  applySimilarity,
+  CROP_SIZE,
+  composeSimilarities,
+  cropTransform,
+  estimateSimilarity,
+  invertSimilarity,
+  type Similarity,
+} from './similarity.js';
+export type { Box, FaceLocator, FivePoints, LandmarkModel, LocatedFace, LocateOptions, Point } from './types.js';
+export { CROP_LENGTH, type RgbaPixels, warpImage, warpPixels } from './warp/cpu.js';
+export { GpuWarp, type UploadedImage, type WarpCommand, type WarpSource } from './warp/gpu.js';

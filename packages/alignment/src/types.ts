@@ -1,0 +1,73 @@
+import type { ImageSource } from './image.js';
+
+/**
+ * A position in pixels of the upright source image, continuous as on a canvas: (0, 0) is the top left corner of the
+ * top left pixel, whose centre is (0.5, 0.5).
+ */
+export type Point = readonly [x: number, y: number];
+
+/**
+ * The five points that alignment is made from, in template order: image-left eye, image-right eye, nose tip,
+ * image-left mouth corner, image-right mouth corner. "Image-left" is what is drawn on the left, also in a mirrored picture.
+ */
+export type FivePoints = readonly [Point, Point, Point, Point, Point];
+
+/** A rectangle in pixels of the upright source image; it may reach beyond the image. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Which set of landmarks a face carries, and so what each index means. */
+export type LandmarkModel = 'mediapipe-478' | 'face-api-68';
+
+/** One face found in an image. Plain data: survives structuredClone. */
+export interface LocatedFace {
+  /** Tight around the landmarks of the face, forehead to chin, in source pixels. */
+  readonly box: Box;
+  /** The detector's confidence in [0, 1]. */
+  readonly score: number;
+  readonly points: FivePoints;
+  /**
+   * [n, 3] row by row: x, y in source pixels, z in the same unit with the head's centre as origin and smaller nearer to
+   * the camera (0 throughout where the model gives no depth). n is 478 or 68.
+   */
+  readonly landmarks: Float32Array;
+  readonly landmarkModel: LandmarkModel;
+  /** MediaPipe's 52 expression coefficients by name, each in [0, 1]; only where they were asked for. */
+  readonly blendshapes?: Readonly<Record<string, number>>;
+  /**
+   * MediaPipe's canonical face to camera space, 4x4 column by column; only where it was asked for. Its camera looks at
+   * the face, not at the image's centre.
+   */
+  readonly transform?: Float32Array;
+}
+
+/** What a single call of {@link FaceLocator.locate} may be told. */
+export interface LocateOptions {
+  /** Checked between the steps (decode, each tile, each face); the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /**
+   * Faces of the previous frame of the same video: they are looked for near where they were and the whole image is not
+   * searched. Pass nothing now and then, or newcomers are never found.
+   */
+  readonly previous?: readonly Pick<LocatedFace, 'box'>[];
+}
+
+/** Finds faces and their landmarks. Owns models and memory outside the JavaScript heap: dispose it. */
+export interface FaceLocator extends Disposable {
+  /** Which implementation this is. */
+  readonly name: 'mediapipe' | 'face-api';
+  readonly landmarkModel: LandmarkModel;
+  /** For people: the models and the delegate or backend they run on. */
+  readonly description: string;
+  /**
+   * @returns one entry per face, largest first; empty if there is none
+   * @throws {InvalidInputError} if the image cannot be decoded
+   * @throws {DisposedError} after `dispose`
+   */
+  locate(source: ImageSource, options?: LocateOptions): Promise<LocatedFace[]>;
+  dispose(): void;
+}

@@ -1,0 +1,183 @@
+import { DisposedError, InvalidInputError } from '@swinface/core';
+import type { UprightImage } from '../image.js';
+import { CROP_SIZE, type Similarity } from '../similarity.js';
+import { CROP_LENGTH } from './cpu.js';
+import { cropSampling } from './sampling.js';
+import externalSource from './source-external.wgsl?raw';
+import textureSource from './source-texture.wgsl?raw';
+import warpShader from './warp.wgsl?raw';
+
+const CROP_BYTES = 4 * CROP_LENGTH;
+const FACE_BYTES = 256;
+const WORKGROUP = 8;
+
+/** A picture where a shader can read it. */
+export interface WarpSource {
+  readonly texture: GPUTexture | GPUExternalTexture;
+  /** Working pixels per source pixel; 1 unless the picture was shrunk. */
+  readonly scaleX: number;
+  readonly scaleY: number;
+}
+
+/** A {@link WarpSource} that owns its texture; dispose it once the commands that read it were submitted. */
+export interface UploadedImage extends WarpSource, Disposable {
+  dispose(): void;
+}
+
+/** One call of {@link GpuWarp.encode}. */
+export interface WarpCommand {
+  readonly source: WarpSource;
+  /** One transform per face, source pixels to crop pixels, as {@link cropTransform} gives it. */
+  readonly sourceToCrop: readonly Similarity[];
+  /** Network input, f32 [faces, 3, 112, 112], with usage STORAGE. */
+  readonly target: GPUBuffer;
+  /** Where in `target` the first of these faces goes; 0 if not given. */
+  readonly firstFace?: number;
+}
+
+/**
+ * Warps faces from a texture or a video frame into the network's input buffer, all faces of a picture in one dispatch
+ * and without a visit to the CPU. Gives the numbers of {@link warpPixels}.
+ */
+export class GpuWarp implements Disposable {
+  readonly #device: GPUDevice;
+  readonly #fromTexture: GPUComputePipeline;
+  readonly #fromExternal: GPUComputePipeline;
+  /** Parameters per target and face: commands for different faces may wait in one encoder without overwriting. */
+  readonly #parameters = new Map<GPUBuffer, GPUBuffer>();
+  #disposed = false;
+
+  private constructor(device: GPUDevice, fromTexture: GPUComputePipeline, fromExternal: GPUComputePipeline) {
+    this.#device = device;
+    this.#fromTexture = fromTexture;
+    this.#fromExternal = fromExternal;
+  }
+
+  /** Compiles the two kernels asynchronously. */
+  static async create(device: GPUDevice): Promise<GpuWarp> {
+    const pipeline = (label: string, source: string): Promise<GPUComputePipeline> =>
+      device.createComputePipelineAsync({
+        label,
+        layout: 'auto',
+        compute: { module: device.createShaderModule({ label, code: source + warpShader }), entryPoint: 'main' },
+      });
+    return new GpuWarp(
+      device,
+      ...(await Promise.all([
+        pipeline('alignment.warp.texture', textureSource),
+        pipeline('alignment.warp.external', externalSource),
+      ])),
+    );
+  }
+
+  /**
+   * Makes a decoded image readable for the kernel: a bitmap is copied to a texture, a video frame is read in place (it
+   * must stay undisposed until the commands were submitted).
+   */
+  upload(image: UprightImage): UploadedImage {
+    this.#check();
+    const { pixels, scaleX, scaleY } = image;
+    if (isVideoFrame(pixels)) {
+      const texture = this.#device.importExternalTexture({ label: 'alignment.frame', source: pixels });
+      return { texture, scaleX, scaleY, dispose() {}, [Symbol.dispose]() {} };
+    }
+    const [width, height] = image.pixelSize;
+    const limit = this.#device.limits.maxTextureDimension2D;
+    if (width > limit || height > limit) {
+      throw new InvalidInputError('The image is too large for a texture of this GPU.', {
+        expected: `at most ${limit} pixels a side`,
+        actual: `${width} x ${height}`,
+        hint: 'Decode it with UprightImage.from(source, { maxSide }).',
+      });
+    }
+    const texture = this.#device.createTexture({
+      label: 'alignment.picture',
+      size: [width, height],
+      format: 'rgba8unorm',
+      usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.RENDER_ATTACHMENT,
+    });
+    this.#device.queue.copyExternalImageToTexture({ source: pixels }, { texture, premultipliedAlpha: true }, [
+      width,
+      height,
+    ]);
+    const dispose = (): void => texture.destroy();
+    return { texture, scaleX, scaleY, dispose, [Symbol.dispose]: dispose };
+  }
+
+  /**
+   * Records the warp of all faces of one picture as one compute pass.
+   *
+   * @throws {InvalidInputError} if `target` is too small for the faces, or a transform has no inverse
+   * @throws {DisposedError} after `dispose`
+   */
+  encode(encoder: GPUCommandEncoder, { source, sourceToCrop, target, firstFace = 0 }: WarpCommand): void {
+    this.#check();
+    const count = sourceToCrop.length;
+    if (count === 0) return;
+    const capacity = Math.floor(target.size / CROP_BYTES);
+    if (!Number.isInteger(firstFace) || firstFace < 0 || firstFace + count > capacity) {
+      throw new InvalidInputError('The faces do not fit the buffer they are warped into.', {
+        expected: `faces within 0..${capacity - 1}`,
+        actual: `${count} from ${firstFace} on`,
+      });
+    }
+    const numbers = new Float32Array((count * FACE_BYTES) / 4);
+    for (const [face, transform] of sourceToCrop.entries()) {
+      const { rows, block } = cropSampling(transform, source.scaleX, source.scaleY);
+      numbers.set([...rows.slice(0, 3), block, ...rows.slice(3)], (face * FACE_BYTES) / 4);
+    }
+    const parameters = this.#parametersFor(target, capacity);
+    this.#device.queue.writeBuffer(parameters, firstFace * FACE_BYTES, numbers);
+    const pipeline = isTexture(source.texture) ? this.#fromTexture : this.#fromExternal;
+    const bindGroup = this.#device.createBindGroup({
+      label: 'alignment.warp',
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [
+        { binding: 0, resource: isTexture(source.texture) ? source.texture.createView() : source.texture },
+        { binding: 1, resource: { buffer: parameters, offset: firstFace * FACE_BYTES, size: count * FACE_BYTES } },
+        { binding: 2, resource: { buffer: target, offset: firstFace * CROP_BYTES, size: count * CROP_BYTES } },
+      ],
+    });
+    const pass = encoder.beginComputePass({ label: 'alignment.warp' });
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindGroup);
+    pass.dispatchWorkgroups(CROP_SIZE / WORKGROUP, CROP_SIZE / WORKGROUP, count);
+    pass.end();
+  }
+
+  #parametersFor(target: GPUBuffer, capacity: number): GPUBuffer {
+    let parameters = this.#parameters.get(target);
+    if (!parameters) {
+      parameters = this.#device.createBuffer({
+        label: 'alignment.warp.parameters',
+        size: capacity * FACE_BYTES,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+      });
+      this.#parameters.set(target, parameters);
+    }
+    return parameters;
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new DisposedError('This GpuWarp was disposed.');
+  }
+
+  /** Frees the parameter buffers; more calls do nothing. */
+  dispose(): void {
+    this.#disposed = true;
+    for (const buffer of this.#parameters.values()) buffer.destroy();
+    this.#parameters.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function isTexture(texture: GPUTexture | GPUExternalTexture): texture is GPUTexture {
+  return 'createView' in texture;
+}
+
+function isVideoFrame(pixels: ImageBitmap | VideoFrame): pixels is VideoFrame {
+  return 'displayWidth' in pixels;
+}
