@@ -1,5 +1,7 @@
 export { assembleWeights, isHostTensor, mapWeights, type WeightMap } from './assemble.js';
 export { foldWeights } from './fold.js';
+export { fetchModel, type LoadedModel, type LoadProgress, readWeights, sha256 } from './load.js';
+export { parseManifest } from './manifest.js';
 export type {
   DType,
   Manifest,
@@ -10,3 +12,5 @@ export type {
   OperatingPoint,
 } from './manifest-types.js';
 export { tensorShapes } from './names.js';
+export { type ModelPassport, type PackedModel, packModel } from './pack.js';
+export { parseSafetensors, type StoredTensor, writeSafetensors } from './safetensors.js';

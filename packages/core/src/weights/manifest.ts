@@ -1,0 +1,114 @@
+import * as v from 'valibot';
+import { placedTasks, RECOGNITION } from '../config.js';
+import { WeightsInvalidError } from '../errors.js';
+import { configSchema } from './config-schema.js';
+import type { Manifest } from './manifest-types.js';
+import { tensorShapes } from './names.js';
+import { describeIssue } from './safetensors.js';
+
+const finite = v.pipe(v.number(), v.finite());
+const positive = v.pipe(finite, v.gtValue(0));
+const fraction = v.pipe(finite, v.minValue(0), v.maxValue(1));
+const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const text = v.pipe(v.string(), v.maxLength(10_000));
+const fileName = v.pipe(
+  v.string(),
+  v.regex(/^[\w-][\w.-]*$/, 'must be a plain file name beside the manifest, without folders or a scheme'),
+);
+const ascending = <T>(key: (entry: T) => number) =>
+  v.check<T[], string>(
+    (list) => list.every((entry, i) => i === 0 || key(entry) > key(list[i - 1] as T)),
+    'must be in ascending order',
+  );
+
+const manifestSchema = v.strictObject({
+  format: v.literal('swinface'),
+  version: v.literal(1),
+  id: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
+  config: configSchema,
+  synthetic: v.boolean(),
+  shards: v.pipe(
+    v.array(
+      v.strictObject({
+        file: fileName,
+        bytes: v.pipe(natural, v.minValue(1), v.maxValue(2 ** 31)),
+        sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits')),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(1000),
+  ),
+  tensors: v.record(
+    v.string(),
+    v.strictObject({ dtype: v.picklist(['F32', 'F16']), shape: v.array(natural), shard: natural }),
+  ),
+  crops: v.pipe(
+    v.array(
+      v.strictObject({
+        zoom: v.pipe(finite, v.minValue(0.2), v.maxValue(2)),
+        outputs: v.pipe(v.array(v.string()), v.minLength(1)),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(8),
+  ),
+  calibration: v.strictObject({
+    temperatures: v.record(v.string(), positive),
+    thresholds: v.record(v.string(), fraction),
+    ageIntervals: v.pipe(
+      v.array(v.strictObject({ age: finite, halfWidth: positive })),
+      ascending(({ age }) => age),
+    ),
+    verification: v.pipe(
+      v.array(
+        v.strictObject({
+          falseMatchRate: fraction,
+          threshold: v.pipe(finite, v.minValue(-1), v.maxValue(1)),
+          falseNonMatchRate: fraction,
+        }),
+      ),
+      ascending(({ falseMatchRate }) => falseMatchRate),
+    ),
+  }),
+  licence: text,
+  trainingData: v.array(text),
+  modelCard: v.exactOptional(fileName),
+  metrics: v.record(v.string(), finite),
+}) satisfies v.GenericSchema<unknown, Manifest>;
+
+/**
+ * Checks an untrusted manifest completely: types, bounds, and that its tensors are exactly those of its network.
+ *
+ * @throws {WeightsInvalidError} naming the field or the tensor
+ */
+export function parseManifest(json: unknown): Manifest {
+  const parsed = v.safeParse(manifestSchema, json);
+  if (!parsed.success) throw new WeightsInvalidError(`The manifest is invalid: ${describeIssue(parsed.issues[0])}.`);
+  const manifest: Manifest = parsed.output;
+  const shapes = tensorShapes(manifest.config);
+  for (const [name, shape] of shapes) {
+    const listed = manifest.tensors[name];
+    if (!listed) throw new WeightsInvalidError(`The manifest lacks the tensor ${name}.`);
+    if (listed.shape.join() !== shape.join()) {
+      throw new WeightsInvalidError(`The manifest's tensor ${name} has the wrong shape.`, {
+        expected: `[${shape.join(', ')}]`,
+        actual: `[${listed.shape.join(', ')}]`,
+      });
+    }
+    if (listed.shard >= manifest.shards.length) {
+      throw new WeightsInvalidError(`The manifest puts ${name} in shard ${listed.shard} of ${manifest.shards.length}.`);
+    }
+  }
+  const extra = Object.keys(manifest.tensors).find((name) => !shapes.has(name));
+  if (extra !== undefined)
+    throw new WeightsInvalidError(`The network has no tensor ${extra}, which the manifest lists.`);
+
+  const outputs = new Set([RECOGNITION, ...placedTasks(manifest.config).map(({ task }) => task.name)]);
+  const offered = manifest.crops.flatMap((crop) => crop.outputs);
+  const unknown = offered.find((name) => !outputs.has(name));
+  if (unknown !== undefined) throw new WeightsInvalidError(`The manifest's crops name the unknown output ${unknown}.`);
+  if (new Set(offered).size !== offered.length) {
+    throw new WeightsInvalidError("The manifest's crops name an output more than once.");
+  }
+  return manifest;
+}
