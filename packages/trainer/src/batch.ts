@@ -1,0 +1,31 @@
+/** Soft labels of one softmax task over a batch. */
+export interface SoftmaxTarget {
+  /** Target distributions [B, K], row-major. */
+  readonly target: Float32Array;
+  /** Weight of each sample [B]; 0 where the sample has no label for this task. */
+  readonly weight: Float32Array;
+}
+
+/** Faces of one training step with whatever labels each has. B is `count`. */
+export interface TrainingBatch {
+  readonly count: number;
+  /** RGB in [-1, 1], [B, 3, 112, 112]. */
+  readonly images: Float32Array;
+  /** By task name: Gender, Expression and the 40 attributes; an absent task has no labels in this batch. */
+  readonly softmax: Readonly<Record<string, SoftmaxTarget>>;
+  /** Age in years [B], and the weight of each label [B]. */
+  readonly age: { readonly years: Float32Array; readonly weight: Float32Array };
+  /** What a teacher says of the face: unit vectors [B, D]. */
+  readonly embedding?: { readonly target: Float32Array; readonly weight: Float32Array };
+  /** Class of the person among the identities of the training set [B]. */
+  readonly identity?: { readonly label: Int32Array; readonly weight: Float32Array };
+}
+
+/** An endless stream of batches that can be written to a checkpoint and taken up again at the very next batch. */
+export interface BatchSource {
+  next(): Promise<TrainingBatch>;
+  /** Position of the stream as plain JSON: what `next` will give depends on it and on the data alone. */
+  state(): unknown;
+  restore(state: unknown): void;
+  readonly samplesPerEpoch: number;
+}
