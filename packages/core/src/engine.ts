@@ -26,5 +26,6 @@ export interface Engine {
    * @throws {DisposedError} after `dispose`
    */
   run(images: Float32Array, count: number): Promise<RawOutputs>;
+  /** Frees everything the network holds; later calls of `run` throw. Idempotent. */
   dispose(): void;
 }

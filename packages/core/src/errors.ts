@@ -9,6 +9,7 @@ export type SwinFaceErrorCode =
   | 'DISPOSED'
   | 'INTERNAL';
 
+/** What an error tells beyond its message. */
 export interface SwinFaceErrorOptions {
   /** What would have been accepted. */
   readonly expected?: string;

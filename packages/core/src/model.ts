@@ -15,16 +15,19 @@ import type { Ops } from './ops.js';
 
 // ---- weights: one record per module, generic over what an executor computes with ----
 
+/** Scale and shift after normalisation over the last axis. */
 export interface LayerNormWeights<T> {
   readonly weight: T; // [C]
   readonly bias: T; // [C]
 }
 
+/** A linear map y = x W^T + b; also the patch convolution, whose weight is [C, 3, p, p]. */
 export interface LinearWeights<T> {
   readonly weight: T; // [O, I], or [S, O, I] for stacked subnets
   readonly bias?: T; // [O], or [S, O]
 }
 
+/** Batch normalisation with its running statistics. */
 export interface BatchNormWeights<T> {
   readonly weight: T; // [C], or [S, F]
   readonly bias: T;
@@ -32,6 +35,7 @@ export interface BatchNormWeights<T> {
   readonly running_var: T;
 }
 
+/** One Swin block, C channels. */
 export interface BlockWeights<T> {
   readonly norm1: LayerNormWeights<T>;
   readonly attn: {
@@ -46,22 +50,26 @@ export interface BlockWeights<T> {
   };
 }
 
+/** Patch merging at the end of a stage of C channels. */
 export interface PatchMergingWeights<T> {
   readonly norm: LayerNormWeights<T>; // [4C]
   readonly reduction: LinearWeights<T>; // [2C, 4C], no bias
 }
 
+/** One stage: its blocks, then its patch merging. */
 export interface StageWeights<T> {
   readonly blocks: readonly BlockWeights<T>[];
   readonly downsample?: PatchMergingWeights<T>; // every stage but the last
 }
 
+/** The recognition head. */
 export interface RecognitionWeights<T> {
   readonly norm: LayerNormWeights<T>;
   /** linear, BatchNorm, linear, BatchNorm as in the checkpoint; one affine linear once folded. */
   readonly feature: readonly (LinearWeights<T> | BatchNormWeights<T>)[];
 }
 
+/** The squeeze-and-excite MLP shared by the average- and the max-pooled vector, one per subnet. */
 export interface ChannelAttentionWeights<T> {
   readonly fc1: LinearWeights<T>; // mlp.1 [S, F / reduction, F]
   readonly fc2: LinearWeights<T>; // mlp.3 [S, F, F / reduction]
@@ -76,6 +84,7 @@ export interface SubnetWeights<T> {
   readonly output_fcs: LinearWeights<T>; // all selected tasks' rows: [R, F]
 }
 
+/** Everything that a selection of outputs needs. */
 export interface ModelWeights<T> {
   readonly patch_embed: { readonly proj: LinearWeights<T>; readonly norm: LayerNormWeights<T> };
   readonly layers: readonly StageWeights<T>[];
@@ -83,6 +92,7 @@ export interface ModelWeights<T> {
   readonly subnets?: SubnetWeights<T>;
 }
 
+/** What the network gives; heads that were not selected are absent. */
 export interface ModelOutputs<T> {
   /** FM1..FM4. */
   readonly levels: readonly [T, T, T, T]; // [B, H*W, C]

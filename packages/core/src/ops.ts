@@ -32,6 +32,7 @@ export interface Ops<T> {
   linear(x: T, weights: LinearWeights<T>): T;
   /** x * Phi(x) with the exact error function. */
   gelu(x: T): T;
+  /** max(x, 0). */
   relu(x: T): T;
   /** Elementwise sum of two tensors of one shape. */
   add(a: T, b: T): T;

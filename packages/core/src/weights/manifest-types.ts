@@ -3,6 +3,7 @@ import type { ModelConfig } from '../config.js';
 /** Storage types a shard may hold; everything is computed in float32. */
 export type DType = 'F32' | 'F16';
 
+/** One safetensors file. */
 export interface ManifestShard {
   /** File name beside the manifest; no path separators. */
   readonly file: string;
@@ -11,6 +12,7 @@ export interface ManifestShard {
   readonly sha256: string;
 }
 
+/** How and where a tensor is stored. */
 export interface ManifestTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
