@@ -1,17 +1,8 @@
-import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-
-const source = (path: string) => fileURLToPath(new URL(`packages/${path}`, import.meta.url));
-
-/** Tests and scripts read the packages' sources; pages and strangers read their built `dist`. */
-export const sourceAliases = [
-  { find: /^@swinface\/core\/(\w+)$/, replacement: source('core/src/$1/index.ts') },
-  { find: /^@swinface\/(core|alignment|postprocessing|trainer|testing)$/, replacement: source('$1/src/index.ts') },
-  { find: /^swinface$/, replacement: source('swinface/src/index.ts') },
-];
+import { SOURCE_ALIASES } from './scripts/lib/sources.mjs';
 
 export default defineConfig({
-  resolve: { alias: sourceAliases },
+  resolve: { alias: SOURCE_ALIASES },
   test: {
     projects: [
       {
