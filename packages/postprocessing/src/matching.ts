@@ -1,0 +1,148 @@
+import { InvalidInputError, type OperatingPoint } from '@swinface/core';
+import { normalised } from './numeric.js';
+import type { Comparison, Embedded, Match } from './types.js';
+
+/** How a match is decided. */
+export interface CompareOptions {
+  /**
+   * Share of pairs of strangers that may match. The least strict measured operating point within it decides. Without
+   * it, the measured point nearest to one in a thousand.
+   */
+  readonly falseMatchRate?: number;
+}
+
+const DEFAULT_FALSE_MATCH_RATE = 1e-3;
+
+/**
+ * Cosine of the angle between two vectors, -1..1; they need not have length 1.
+ *
+ * @throws {InvalidInputError} if their lengths differ, or one is empty, zero or not finite
+ */
+export function cosineSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) {
+    throw new InvalidInputError('Embeddings of different lengths cannot be compared.', {
+      expected: 'two of the same length',
+      actual: `${a.length} and ${b.length}`,
+    });
+  }
+  return dot(normalised(a, 'The first embedding'), normalised(b, 'The second embedding'));
+}
+
+/**
+ * The measured operating point that `compare` decides by; undefined where the model has none and none was asked for.
+ *
+ * @param verification `manifest.calibration.verification`
+ * @throws {InvalidInputError} if a rate is asked for that is not in (0, 1], or stricter than any that was measured
+ */
+export function operatingPoint(
+  verification: readonly OperatingPoint[],
+  { falseMatchRate }: CompareOptions = {},
+): OperatingPoint | undefined {
+  if (falseMatchRate === undefined) {
+    const distance = (point: OperatingPoint) =>
+      Math.abs(Math.log(point.falseMatchRate) - Math.log(DEFAULT_FALSE_MATCH_RATE));
+    return verification.reduce<OperatingPoint | undefined>(
+      (best, point) => (best && distance(best) <= distance(point) ? best : point),
+      undefined,
+    );
+  }
+  if (!(falseMatchRate > 0 && falseMatchRate <= 1)) {
+    throw new InvalidInputError('A false match rate is a share of pairs of strangers.', {
+      expected: 'a number above 0 and at most 1',
+      actual: String(falseMatchRate),
+    });
+  }
+  const found = verification.filter((point) => point.falseMatchRate <= falseMatchRate).at(-1);
+  if (!found) {
+    throw new InvalidInputError(`Nothing was measured for a false match rate of ${falseMatchRate}.`, {
+      expected: verification[0]
+        ? `at least ${verification[0].falseMatchRate}`
+        : 'a model whose manifest lists measured operating points',
+      hint: 'Compare without falseMatchRate and read `similarity`, or use a model that was evaluated further.',
+    });
+  }
+  return found;
+}
+
+/**
+ * How alike two faces are, and whether they match. Where the model has no measured operating points, only the
+ * similarity is given: a threshold is never made up.
+ *
+ * @param verification `manifest.calibration.verification`
+ * @throws {InvalidInputError} if an embedding is missing or unusable, the faces come from different models, or the
+ *   false match rate asked for was not measured
+ *
+ * @example
+ * const { similarity, same } = compare(faces[0], faces[1], manifest.calibration.verification);
+ */
+export function compare(
+  a: Embedded,
+  b: Embedded,
+  verification: readonly OperatingPoint[],
+  options: CompareOptions = {},
+): Comparison {
+  const point = operatingPoint(verification, options);
+  return judged(similarityOf(a, b), point);
+}
+
+/**
+ * All candidates compared with one face, most similar first.
+ *
+ * @param verification `manifest.calibration.verification`
+ * @throws {InvalidInputError} as `compare`; no candidate is skipped silently
+ */
+export function match(
+  query: Embedded,
+  candidates: readonly Embedded[],
+  verification: readonly OperatingPoint[],
+  options: CompareOptions = {},
+): readonly Match[] {
+  const point = operatingPoint(verification, options);
+  return candidates
+    .map((candidate, index) => ({ index, ...judged(similarityOf(query, candidate), point) }))
+    .sort((a, b) => b.similarity - a.similarity);
+}
+
+/**
+ * The embedding of a face.
+ *
+ * @throws {InvalidInputError} if it has none
+ */
+export function embeddingOf({ embedding }: Embedded): Float32Array {
+  if (embedding) return embedding;
+  throw new InvalidInputError('This face has no embedding.', {
+    hint: 'Include "Recognition" in the outputs that are computed, with a model that offers it.',
+  });
+}
+
+/**
+ * @param a id of a model
+ * @param b id of another
+ * @throws {InvalidInputError} unless they are the same
+ */
+export function requireSameModel(a: string, b: string): void {
+  if (a === b) return;
+  throw new InvalidInputError('Embeddings of different models cannot be compared.', {
+    expected: `both from ${a}`,
+    actual: `one from ${b}`,
+    hint: 'Analyse both pictures with the same model.',
+  });
+}
+
+/** Sum of products; both must have length 1 to give a cosine. Rounding may leave -1..1 by a hair, hence the clamp. */
+export function dot(a: Float32Array, b: Float32Array, offset = 0): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[offset + i] as number);
+  return Math.min(1, Math.max(-1, sum));
+}
+
+function similarityOf(a: Embedded, b: Embedded): number {
+  requireSameModel(a.model, b.model);
+  return cosineSimilarity(embeddingOf(a), embeddingOf(b));
+}
+
+function judged(similarity: number, point: OperatingPoint | undefined): Comparison {
+  if (!point) return { similarity };
+  const { falseMatchRate, threshold } = point;
+  return { similarity, same: similarity >= threshold, falseMatchRate, threshold };
+}
