@@ -8,4 +8,5 @@ export {
   readGolden,
 } from './golden.js';
 export { nodeAdapter, nullAdapter } from './gpu.js';
+export { runOnnx } from './onnx.js';
 export { syntheticInput, syntheticTensor, syntheticWeights } from './synthetic.js';
