@@ -1,0 +1,182 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { InvalidInputError } from '@swinface/core';
+import type { BatchSource } from '../batch.js';
+import { type Embeddings, teacherEmbeddings } from '../teacher/embed.js';
+import { fitProjection, project } from '../teacher/pca.js';
+import { type Augmentation, STANDARD_AUGMENTATION } from './augment.js';
+import { CropCache, type SkippedSample } from './cache.js';
+import type { CropGeometry } from './crop.js';
+import { softmaxTargets } from './labels.js';
+import { type Dataset, readDataset } from './samples.js';
+import { MixedSource, type TrainingPart } from './source.js';
+
+/** One data set's share of training. */
+export interface PartRecipe {
+  /** Path of the list NAME.jsonl. */
+  readonly list: string;
+  /** Part of the set that is drawn from; "train" by default. */
+  readonly split?: string;
+  /** Faces per step. */
+  readonly count: number;
+  /** How the crops are kept on disk: 144 RGB pixels at the template's scale by default, which leaves margins for augmentation. */
+  readonly crop?: CropGeometry;
+  /** Changes to the standard augmentation. */
+  readonly augmentation?: Partial<Augmentation>;
+  /** Weight of the teacher's embedding for these faces; 0 (no teacher needed) by default. */
+  readonly embeddingWeight?: number;
+  /** Train identities of this set; false by default. */
+  readonly identities?: boolean;
+}
+
+/** What training reads, as plain data. */
+export interface DataRecipe {
+  readonly seed: number;
+  /** Folder for crops and teacher embeddings that are computed once. */
+  readonly cache: string;
+  readonly parts: readonly PartRecipe[];
+  readonly teacher?: {
+    /** Path of the ONNX file, or "package/path" of a file in an installed npm package. */
+    readonly model: string;
+    /** Length of the student's embedding. */
+    readonly dims: number;
+  };
+}
+
+/** Data made ready for training. */
+export interface TrainingData {
+  readonly source: BatchSource;
+  /** Faces per batch. */
+  readonly batch: number;
+  /** Length of the teacher's projected embeddings; 0 without teacher. */
+  readonly teacherDims: number;
+  /** Number of identity classes; 0 where none are trained. */
+  readonly identities: number;
+  /** Images that could not be read, by set. */
+  readonly skipped: Readonly<Record<string, readonly SkippedSample[]>>;
+  close(): void;
+}
+
+const DEFAULT_CROP: CropGeometry = Object.freeze({ side: 144, scale: 1, channels: 3 });
+
+/** Finds a recipe's teacher: a path as it is, else a file of an installed package. */
+export function resolveModel(model: string): string {
+  if (/^([./\\]|[A-Za-z]:)/.test(model)) return model;
+  const [name = '', ...rest] = model.split('/');
+  for (const folder of createRequire(import.meta.url).resolve.paths(name) ?? []) {
+    const path = join(folder, name, ...rest);
+    if (existsSync(path)) return path;
+  }
+  throw new InvalidInputError(`The teacher ${model} is not installed.`, { hint: `Run npm install ${name}.` });
+}
+
+const inSplit = (dataset: Dataset, split: string): number[] =>
+  dataset.samples.flatMap((sample, i) => (sample.split === split ? [i] : []));
+
+/**
+ * Opens the data of a recipe: crops and teacher embeddings are computed on first use and kept in the cache folder.
+ *
+ * @param log receives one line per slow step.
+ * @throws {InvalidInputError} if a list is malformed or a part is left without samples.
+ */
+export async function openTrainingSource(
+  recipe: DataRecipe,
+  log: (line: string) => void = () => {},
+): Promise<TrainingData> {
+  const opened = new Map<string, Promise<Dataset>>();
+  const dataset = (list: string): Promise<Dataset> => {
+    let promise = opened.get(list);
+    if (!promise) {
+      promise = readDataset(list);
+      opened.set(list, promise);
+    }
+    return promise;
+  };
+  const teacher = recipe.teacher
+    ? await openTeacher(recipe, recipe.teacher, dataset, log)
+    : new Map<string, Float32Array>();
+  const identities = new Map<string, number>();
+  const skipped: Record<string, readonly SkippedSample[]> = {};
+  const parts: TrainingPart[] = [];
+  for (const part of recipe.parts) {
+    const data = await dataset(part.list);
+    const split = part.split ?? 'train';
+    const cache = await CropCache.open(data, part.crop ?? DEFAULT_CROP, recipe.cache, (done, total) => {
+      if (done % 4096 === 0) log(`${data.name}: cropped ${done} of ${total} faces`);
+    });
+    skipped[data.name] = [...cache.skipped.values()];
+    const embeddings = part.embeddingWeight ? teacher.get(part.list) : undefined;
+    const indices = inSplit(data, split).filter((i) => {
+      const sample = data.samples[i];
+      if (!sample || cache.skipped.has(i)) return false;
+      return sample.age !== undefined || embeddings !== undefined || softmaxTargets(sample).size > 0;
+    });
+    if (part.identities) {
+      for (const i of indices) {
+        const identity = data.samples[i]?.identity;
+        if (identity !== undefined) identities.set(identity, identities.get(identity) ?? identities.size);
+      }
+    }
+    parts.push({
+      cache,
+      indices: Uint32Array.from(indices),
+      count: part.count,
+      augmentation: { ...STANDARD_AUGMENTATION, ...part.augmentation },
+      embeddingWeight: part.embeddingWeight ?? 0,
+      ...(embeddings ? { embeddings } : {}),
+      ...(part.identities ? { identities } : {}),
+    });
+    log(`${data.name}: ${indices.length} ${split} faces, ${part.count} per step, ${cache.skipped.size} unreadable`);
+  }
+  const source = new MixedSource(parts, recipe.seed, recipe.teacher?.dims ?? 0);
+  return {
+    source,
+    batch: source.batch,
+    teacherDims: recipe.teacher?.dims ?? 0,
+    identities: identities.size,
+    skipped,
+    close: () => {
+      for (const { cache } of parts) cache.close();
+    },
+  };
+}
+
+/** Teacher embeddings of every list that asks for them, projected onto `dims` directions fitted on the training faces. */
+async function openTeacher(
+  recipe: DataRecipe,
+  { model, dims }: { readonly model: string; readonly dims: number },
+  dataset: (list: string) => Promise<Dataset>,
+  log: (line: string) => void,
+): Promise<Map<string, Float32Array>> {
+  const path = resolveModel(model);
+  const lists = [...new Set(recipe.parts.filter((part) => part.embeddingWeight).map(({ list }) => list))];
+  const full = new Map<string, Embeddings>();
+  let [count, from] = [0, 0];
+  for (const list of lists) {
+    const data = await dataset(list);
+    const embeddings = await teacherEmbeddings(path, data, recipe.cache, (done, total) => {
+      if (done % 1024 === 0) log(`${data.name}: teacher saw ${done} of ${total} faces`);
+    });
+    full.set(list, embeddings);
+    from = embeddings.dims;
+    count += inSplit(data, 'train').length;
+  }
+  const train = new Float32Array(count * from);
+  let at = 0;
+  for (const [list, { values }] of full) {
+    for (const i of inSplit(await dataset(list), 'train')) {
+      train.set(values.subarray(i * from, (i + 1) * from), at);
+      at += from;
+    }
+  }
+  if (dims > from) {
+    throw new InvalidInputError('The student embedding is longer than the teacher can fill.', {
+      expected: `at most ${from} dimensions`,
+      actual: `${dims}`,
+    });
+  }
+  log(`teacher: ${from} dimensions to ${dims}, fitted on ${count} faces`);
+  const projection = fitProjection(train, from, dims, Array(count).keys());
+  return new Map([...full].map(([list, { values }]) => [list, project(values, projection)]));
+}

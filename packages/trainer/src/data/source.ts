@@ -1,0 +1,140 @@
+import { InvalidInputError, SUBNETS, type Task } from '@swinface/core';
+import type { BatchSource, SoftmaxTarget, TrainingBatch } from '../batch.js';
+import { type Augmentation, Augmenter } from './augment.js';
+import type { CropCache } from './cache.js';
+import { softmaxTargets } from './labels.js';
+import { Random } from './random.js';
+import { TEMPLATE_SIDE } from './similarity.js';
+
+const IMAGE = 3 * TEMPLATE_SIDE * TEMPLATE_SIDE;
+
+/** One data set's share of every training step. */
+export interface TrainingPart {
+  readonly cache: CropCache;
+  /** Indices of the samples that may be drawn. */
+  readonly indices: Uint32Array;
+  /** Samples per step. */
+  readonly count: number;
+  readonly augmentation: Augmentation;
+  /** Unit vectors [samples of the list, dims] of the teacher, where there is one. */
+  readonly embeddings?: Float32Array;
+  /** Weight of the teacher's embedding for these samples; 0 leaves it out. */
+  readonly embeddingWeight: number;
+  /** Class of each identity of the list. */
+  readonly identities?: ReadonlyMap<string, number>;
+}
+
+/** Softmax tasks of the paper's network: each is in every batch, so that one compiled graph serves them all. */
+export const SOFTMAX_TASKS: readonly Task[] = SUBNETS.flatMap(({ tasks }) => tasks).filter(
+  ({ kind }) => kind === 'softmax',
+);
+
+/** Draws batches from several data sets at once, a fixed number from each; every face is varied anew each time. */
+export class MixedSource implements BatchSource {
+  readonly samplesPerEpoch: number;
+  /** Faces per batch. */
+  readonly batch: number;
+  private step = 0;
+  private readonly augmenter = new Augmenter();
+  private readonly orders = new Map<number, { epoch: number; order: Uint32Array }>();
+
+  /**
+   * @param dims length of the teacher's embeddings; 0 without teacher.
+   * @throws {InvalidInputError} if a part has no samples.
+   */
+  constructor(
+    private readonly parts: readonly TrainingPart[],
+    private readonly seed: number,
+    private readonly dims: number,
+  ) {
+    for (const { cache, indices } of parts) {
+      if (indices.length === 0) throw new InvalidInputError(`${cache.dataset.name} has no samples to train on.`);
+    }
+    this.batch = parts.reduce((sum, { count }) => sum + count, 0);
+    this.samplesPerEpoch = parts.reduce((sum, { indices }) => sum + indices.length, 0);
+  }
+
+  state(): unknown {
+    return { step: this.step, seed: this.seed };
+  }
+
+  restore(state: unknown): void {
+    const { step, seed } = (state ?? {}) as { step?: unknown; seed?: unknown };
+    if (typeof step !== 'number' || !Number.isInteger(step) || step < 0 || seed !== this.seed) {
+      throw new InvalidInputError('This is not the state of this batch source.', {
+        expected: `a step and the seed ${this.seed}`,
+        actual: JSON.stringify(state),
+      });
+    }
+    this.step = step;
+  }
+
+  async next(): Promise<TrainingBatch> {
+    const { batch, dims } = this;
+    const images = new Float32Array(batch * IMAGE);
+    const years = new Float32Array(batch);
+    const ageWeight = new Float32Array(batch);
+    const target = new Float32Array(batch * dims);
+    const embeddingWeight = new Float32Array(batch);
+    const label = new Int32Array(batch);
+    const identityWeight = new Float32Array(batch);
+    const softmax: Record<string, SoftmaxTarget> = Object.fromEntries(
+      SOFTMAX_TASKS.map(({ name, logits }) => [
+        name,
+        { target: new Float32Array(batch * logits), weight: new Float32Array(batch) },
+      ]),
+    );
+    let slot = 0;
+    for (const [p, part] of this.parts.entries()) {
+      const crop = new Uint8Array(part.cache.cropBytes);
+      for (let k = 0; k < part.count; k++, slot++) {
+        const index = this.draw(p, part, this.step * part.count + k);
+        const sample = part.cache.dataset.samples[index];
+        if (!sample) continue;
+        part.cache.read(index, crop);
+        // Each face has its own stream, so a batch depends on the seed and its number alone, not on what came before.
+        const random = new Random(this.seed, this.step, slot);
+        const image = images.subarray(slot * IMAGE, (slot + 1) * IMAGE);
+        this.augmenter.apply(crop, part.cache.geometry, part.augmentation, random, image);
+        for (const [task, distribution] of softmaxTargets(sample)) {
+          softmax[task]?.target.set(distribution, slot * distribution.length);
+          softmax[task]?.weight.fill(1, slot, slot + 1);
+        }
+        if (sample.age !== undefined) {
+          years[slot] = sample.age;
+          ageWeight[slot] = 1;
+        }
+        if (part.embeddings) {
+          const row = part.embeddings.subarray(index * dims, (index + 1) * dims);
+          target.set(row, slot * dims);
+          embeddingWeight[slot] = row.some((v) => v !== 0) ? part.embeddingWeight : 0;
+        }
+        const identity = sample.identity === undefined ? undefined : part.identities?.get(sample.identity);
+        if (identity !== undefined) {
+          label[slot] = identity;
+          identityWeight[slot] = 1;
+        }
+      }
+    }
+    this.step++;
+    return {
+      count: batch,
+      images,
+      softmax,
+      age: { years, weight: ageWeight },
+      ...(dims > 0 ? { embedding: { target, weight: embeddingWeight } } : {}),
+      ...(this.parts.some(({ identities }) => identities) ? { identity: { label, weight: identityWeight } } : {}),
+    };
+  }
+
+  /** The `position`-th draw of part p: its samples in a new random order each time round. */
+  private draw(p: number, { indices }: TrainingPart, position: number): number {
+    const epoch = Math.floor(position / indices.length);
+    let current = this.orders.get(p);
+    if (current?.epoch !== epoch) {
+      current = { epoch, order: new Random(this.seed, epoch, 0x7000 + p).permutation(indices.length) };
+      this.orders.set(p, current);
+    }
+    return indices[current.order[position % indices.length] ?? 0] ?? 0;
+  }
+}
