@@ -1,0 +1,90 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { WindowAttentionShape } from '../ops.js';
+
+/** Added to the score of two tokens that stand in one window but in different regions of the unshifted map. */
+const MASKED = -100;
+
+/** Rolls a token map by `shift` rows and columns, wrapping around: [B, size, size, C] -> the same shape. */
+function roll(x: tf.Tensor4D, size: number, shift: number): tf.Tensor4D {
+  const by = ((shift % size) + size) % size;
+  if (by === 0) return x;
+  // Slices and concatenations, since gathers are slow on wasm and have slow gradients everywhere.
+  const [faces, , , channels] = x.shape;
+  const rows = tf.concat(
+    [
+      tf.slice(x, [0, size - by, 0, 0], [faces, by, size, channels]),
+      tf.slice(x, [0, 0, 0, 0], [faces, size - by, size, channels]),
+    ],
+    1,
+  );
+  return tf.concat(
+    [
+      tf.slice(rows, [0, 0, size - by, 0], [faces, size, by, channels]),
+      tf.slice(rows, [0, 0, 0, 0], [faces, size, size - by, channels]),
+    ],
+    2,
+  );
+}
+
+/** Cuts a (rolled) token map into its windows: [B, size*size, C] -> [B*windows, window*window, C]. */
+export function windowPartition(x: tf.Tensor, { size, window, shift }: WindowAttentionShape): tf.Tensor3D {
+  const [faces, , channels] = x.shape as [number, number, number];
+  const across = size / window;
+  const map = tf.reshape(x, [faces, size, size, channels]) as tf.Tensor4D;
+  const rolled = roll(map, size, -shift); // [B, size, size, C]
+  const strips = tf.reshape(rolled, [faces * across, window, across, window * channels]);
+  return tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [faces * across ** 2, window ** 2, channels]);
+}
+
+/** Puts windows back where they came from: [B*windows, window*window, C] -> [B, size*size, C]. */
+export function windowReverse(x: tf.Tensor, { size, window, shift }: WindowAttentionShape): tf.Tensor3D {
+  const [total, , channels] = x.shape as [number, number, number];
+  const across = size / window;
+  const faces = total / across ** 2;
+  const strips = tf.reshape(x, [faces * across, across, window, window * channels]);
+  const rolled = tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [faces, size, size, channels]) as tf.Tensor4D;
+  return tf.reshape(roll(rolled, size, shift), [faces, size ** 2, channels]);
+}
+
+/** For each query and key of a window, the row of `relative_position_bias_table` that holds their bias: [w*w * w*w]. */
+function relativePositions(window: number): Int32Array {
+  const tokens = window ** 2;
+  return Int32Array.from({ length: tokens ** 2 }, (_, index) => {
+    const query = Math.floor(index / tokens);
+    const key = index % tokens;
+    const dy = Math.floor(query / window) - Math.floor(key / window);
+    const dx = (query % window) - (key % window);
+    return (dy + window - 1) * (2 * window - 1) + dx + window - 1;
+  });
+}
+
+/** 0 where query and key were neighbours before the roll, {@link MASKED} where they were not: [windows, 1, w*w, w*w]. */
+function shiftMask({ size, window, shift }: WindowAttentionShape): tf.Tensor4D {
+  const across = size / window;
+  const tokens = window ** 2;
+  // The last window of a row holds what stood at the far end, then what the roll brought from the near end.
+  const wrapped = (position: number) => (position < size - window ? 0 : position < size - shift ? 1 : 2);
+  const region = (tile: number, token: number) => {
+    const y = Math.floor(tile / across) * window + Math.floor(token / window);
+    const x = (tile % across) * window + (token % window);
+    return wrapped(y) * 3 + wrapped(x);
+  };
+  const mask = Float32Array.from({ length: across ** 2 * tokens ** 2 }, (_, index) => {
+    const tile = Math.floor(index / tokens ** 2);
+    const query = Math.floor(index / tokens) % tokens;
+    return region(tile, query) === region(tile, index % tokens) ? 0 : MASKED;
+  });
+  return tf.tensor4d(mask, [across ** 2, 1, tokens, tokens]);
+}
+
+/**
+ * Everything that is added to the scores, position bias and mask:
+ * `table` [(2w-1)^2, heads] -> [windows, heads, w*w, w*w], or [1, heads, w*w, w*w] where all windows are alike.
+ */
+export function attentionBias(table: tf.Tensor, shape: WindowAttentionShape): tf.Tensor4D {
+  const { window, heads, shift } = shape;
+  const tokens = window ** 2;
+  const biases = tf.gather(table, tf.tensor1d(relativePositions(window), 'int32')); // [w*w * w*w, heads]
+  const bias = tf.reshape(tf.transpose(biases, [1, 0]), [1, heads, tokens, tokens]) as tf.Tensor4D;
+  return shift === 0 ? bias : tf.add(bias, shiftMask(shape));
+}

@@ -1,0 +1,16 @@
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-backend-wasm';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { CASES, checkCase } from '../tfjs/cases.js';
+
+describe.each(['cpu', 'wasm'])('TfjsOps on %s', (backend) => {
+  beforeAll(async () => {
+    expect(await tf.setBackend(backend)).toBe(true);
+  });
+
+  test.each(Object.keys(CASES))('%s', async (name) => {
+    expect(tf.getBackend()).toBe(backend);
+    await checkCase(name);
+  });
+});
