@@ -53,7 +53,12 @@ export interface LocateOptions {
    * Faces of the previous frame of the same video: they are looked for near where they were and the whole image is not
    * searched. Pass nothing now and then, or newcomers are never found.
    */
-  readonly previous?: readonly Pick<LocatedFace, 'box'>[];
+  readonly previous?: readonly Pick<LocatedFace, 'box' | 'score'>[];
+  /**
+   * Side of the smallest face to look for, source pixels. Halving it quadruples the search; if not given, 1/64 of the
+   * longer side of the image, but at least 20.
+   */
+  readonly smallestFace?: number;
 }
 
 /** Finds faces and their landmarks. Owns models and memory outside the JavaScript heap: dispose it. */

@@ -1,5 +1,12 @@
-import type { ImageSource } from '../image.js';
-import type { FaceLocator, LocatedFace, LocateOptions } from '../types.js';
+import type { NormalizedLandmark } from '@mediapipe/tasks-vision';
+import { DisposedError } from '@swinface/core';
+import { boundingBox, intersectionOverUnion, squareAround, suppressOverlaps } from '../boxes.js';
+import { Breather, drawPart, greyCanvas } from '../drawing.js';
+import { type ImageSource, type UprightImage, withUprightImage } from '../image.js';
+import type { Box, FaceLocator, FivePoints, LocatedFace, LocateOptions, Point } from '../types.js';
+import { loadLandmarkModel } from './model.js';
+import { type MediaPipeTasks, startTasks } from './runtime.js';
+import { BORDER, planTiles, TILE } from './tiles.js';
 
 /** Where MediaPipe's parts are, and what to compute beyond the landmarks. */
 export interface MediaPipeOptions {
@@ -7,7 +14,7 @@ export interface MediaPipeOptions {
   readonly wasmPath: string;
   /** `face_landmarker.task`: its address on this origin, or its bytes. Always checked by SHA-256. */
   readonly model: string | URL | Uint8Array;
-  /** CPU unless 'GPU' is asked for; the CPU delegate needs no WebGL and gives the same points everywhere. */
+  /** CPU unless 'GPU' is asked for; the CPU delegate gives the same points on every machine. */
   readonly delegate?: 'CPU' | 'GPU';
   /** Also give the 52 expression coefficients of each face. */
   readonly blendshapes?: boolean;
@@ -16,16 +23,184 @@ export interface MediaPipeOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Iris centres, nose tip, mouth corners among the 478 landmarks, in template order. */
+const FIVE = [468, 473, 4, 61, 291] as const;
+const LANDMARKS = 478;
+/** The landmarker sees a square of this many times the detected face, at this many pixels; then a second try. */
+const CROP_FACTORS = [2, 1.5] as const;
+const CROP_PIXELS = 512;
+/** Two detections, or two sets of landmarks, that overlap more than this are one face. */
+const SAME_FACE = 0.3;
+
+/** A face to look for: where, and how sure the detector was. */
+interface Candidate {
+  readonly box: Box;
+  readonly score: number;
+}
+
+/**
+ * Finds faces with MediaPipe: the short-range detector on the whole image and on tiles of it, then the 478-point
+ * landmarker on a square crop around each face, which also weeds out what is no face.
+ *
+ * @example
+ * const locator = await MediaPipeLocator.create({ wasmPath: '/mediapipe', model: '/face_landmarker.task' });
+ * const faces = await locator.locate(photo);
+ */
 export class MediaPipeLocator implements FaceLocator {
   readonly name = 'mediapipe';
   readonly landmarkModel = 'mediapipe-478';
-  declare readonly description: string;
-  static create(_options: MediaPipeOptions): Promise<MediaPipeLocator> {
-    throw new Error('in flight');
+  readonly description: string;
+  readonly #tasks: MediaPipeTasks;
+  readonly #crop = greyCanvas(CROP_PIXELS, CROP_PIXELS);
+  #disposed = false;
+
+  private constructor(tasks: MediaPipeTasks, delegate: string) {
+    this.#tasks = tasks;
+    this.description = `MediaPipe face detector and 478-point landmarker (${delegate})`;
+    // The first inference compiles kernels; better here than with the first photo.
+    this.#detect(greyCanvas(TILE, TILE).getImageData(0, 0, TILE, TILE));
   }
-  locate(_source: ImageSource, _options?: LocateOptions): Promise<LocatedFace[]> {
-    throw new Error('in flight');
+
+  /**
+   * Loads wasm and model from this origin, checks the model and starts both graphs. Works on a page and in a module worker.
+   *
+   * @throws {ModelDownloadError} if the model cannot be fetched
+   * @throws {WeightsInvalidError} if the model is another file
+   * @throws {UnsupportedDeviceError} if the wasm files cannot be had or do not start
+   */
+  static async create(options: MediaPipeOptions): Promise<MediaPipeLocator> {
+    const { wasmPath, model, delegate = 'CPU', blendshapes = false, transforms = false, signal } = options;
+    signal?.throwIfAborted();
+    const bundle = await loadLandmarkModel(model, signal);
+    const tasks = await startTasks(bundle, { wasmPath, delegate, blendshapes, transforms });
+    const locator = new MediaPipeLocator(tasks, delegate);
+    if (signal?.aborted) locator.dispose();
+    signal?.throwIfAborted();
+    return locator;
   }
-  dispose(): void {}
-  [Symbol.dispose](): void {}
+
+  async locate(source: ImageSource, { signal, previous, smallestFace }: LocateOptions = {}): Promise<LocatedFace[]> {
+    this.#check();
+    return withUprightImage(source, signal, async (image) => {
+      const breather = new Breather(signal);
+      const candidates = previous
+        ? previous.map(({ box, score }) => ({ box, score }))
+        : await this.#search(image, smallestFace ?? defaultSmallestFace(image), breather);
+      const faces: LocatedFace[] = [];
+      for (const candidate of candidates) {
+        await this.#pause(breather);
+        const face = this.#landmarks(image, candidate);
+        if (face) faces.push(face);
+      }
+      return suppressOverlaps(faces, SAME_FACE).sort((a, b) => b.box.width * b.box.height - a.box.width * a.box.height);
+    });
+  }
+
+  /** The detector over all levels and tiles. */
+  async #search(image: UprightImage, smallestFace: number, breather: Breather): Promise<Candidate[]> {
+    const found: Candidate[] = [];
+    for (const { scale, width, height, tiles } of planTiles(image.width, image.height, smallestFace)) {
+      const context = greyCanvas(width, height);
+      const border = BORDER / scale;
+      drawPart(context, image, { x: -border, y: -border, width: width / scale, height: height / scale });
+      for (const { x, y } of tiles) {
+        await this.#pause(breather);
+        for (const { box, score } of this.#detect(context.getImageData(x, y, TILE, TILE))) {
+          const left = (x + box.x - BORDER) / scale;
+          const top = (y + box.y - BORDER) / scale;
+          found.push({ box: { x: left, y: top, width: box.width / scale, height: box.height / scale }, score });
+        }
+      }
+    }
+    return suppressOverlaps(found, SAME_FACE);
+  }
+
+  #detect(tile: ImageData): Candidate[] {
+    return this.#tasks.detector.detect(tile).detections.flatMap(({ boundingBox: box, categories }) => {
+      const score = categories[0]?.score;
+      if (!box || score === undefined) return [];
+      return [{ box: { x: box.originX, y: box.originY, width: box.width, height: box.height }, score }];
+    });
+  }
+
+  /** The landmarker on a crop around a candidate; undefined if it sees no face there, or another one. */
+  #landmarks(image: UprightImage, candidate: Candidate): LocatedFace | undefined {
+    for (const factor of CROP_FACTORS) {
+      const crop = squareAround(candidate.box, factor);
+      drawPart(this.#crop, image, crop);
+      const result = this.#tasks.landmarker.detect(this.#crop.getImageData(0, 0, CROP_PIXELS, CROP_PIXELS));
+      const normalized = result.faceLandmarks[0];
+      if (normalized?.length !== LANDMARKS) continue;
+      const landmarks = toSourcePixels(normalized, crop);
+      const box = boundingBox(landmarks, 3);
+      if (!isSameFace(box, candidate.box)) continue;
+      const blendshapes = result.faceBlendshapes[0]?.categories;
+      const transform = result.facialTransformationMatrixes[0]?.data;
+      return {
+        box,
+        score: candidate.score,
+        points: fivePoints(landmarks),
+        landmarks,
+        landmarkModel: this.landmarkModel,
+        ...(blendshapes && { blendshapes: Object.fromEntries(blendshapes.map((c) => [c.categoryName, c.score])) }),
+        ...(transform && { transform: Float32Array.from(transform) }),
+      };
+    }
+    return undefined;
+  }
+
+  async #pause(breather: Breather): Promise<void> {
+    await breather.pause();
+    this.#check();
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new DisposedError('This MediaPipeLocator was disposed.');
+  }
+
+  /** Frees both graphs; more calls do nothing. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#tasks.detector.close();
+    this.#tasks.landmarker.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Faces down to 1/64 of the longer side, but not below 20 pixels, where landmarks mean little. */
+function defaultSmallestFace({ width, height }: UprightImage): number {
+  return Math.max(20, Math.max(width, height) / 64);
+}
+
+function toSourcePixels(landmarks: readonly NormalizedLandmark[], crop: Box): Float32Array {
+  const pixels = new Float32Array(3 * landmarks.length);
+  for (const [i, { x, y, z }] of landmarks.entries()) {
+    pixels[3 * i] = crop.x + x * crop.width;
+    pixels[3 * i + 1] = crop.y + y * crop.height;
+    // MediaPipe scales z like x.
+    pixels[3 * i + 2] = z * crop.width;
+  }
+  return pixels;
+}
+
+function fivePoints(landmarks: Float32Array): FivePoints {
+  const point = (i: number): Point => [landmarks[3 * i] ?? 0, landmarks[3 * i + 1] ?? 0];
+  return [point(FIVE[0]), point(FIVE[1]), point(FIVE[2]), point(FIVE[3]), point(FIVE[4])];
+}
+
+/** Whether landmarks belong to the detection: the landmarker may have jumped to a neighbour, or onto a shirt. */
+function isSameFace(found: Box, detected: Box): boolean {
+  const x = found.x + found.width / 2;
+  const y = found.y + found.height / 2;
+  return (
+    x > detected.x &&
+    x < detected.x + detected.width &&
+    y > detected.y &&
+    y < detected.y + detected.height &&
+    intersectionOverUnion(found, detected) > 0.2
+  );
 }
