@@ -1,2 +1,3 @@
 export { FaceAnalyzer } from './analyzer.js';
+export type { EngineKind } from './backend.js';
 export type * from './types.js';

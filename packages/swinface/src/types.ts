@@ -1,9 +1,15 @@
-import type { FaceLocator, LocatedFace } from '@swinface/alignment';
-import type { Manifest, WeightMap } from '@swinface/core';
+import type { Box, FaceLocator, FivePoints, LocatedFace } from '@swinface/alignment';
+import type { LoadedModel } from '@swinface/core';
 import type { FaceAnalysis, HeadPose } from '@swinface/postprocessing';
 
-/** One face of a picture: where it is and what the network says. Plain data that survives `structuredClone`. */
-export interface Face extends FaceAnalysis, LocatedFace {
+/**
+ * One face of a picture: where it is and what the network says. Plain data that survives `structuredClone`.
+ * `score`, `landmarks` and `landmarkModel` are absent where the caller gave the points.
+ */
+export interface Face extends FaceAnalysis, Partial<LocatedFace> {
+  /** In pixels of the upright source. Where the caller gave the points, the bounds of the tight aligned crop. */
+  readonly box: Box;
+  readonly points: FivePoints;
   /** Head pose in degrees. */
   readonly pose: HeadPose;
   /** Id of the model that computed this. */
@@ -64,17 +70,14 @@ export interface AssetUrls {
   readonly tfjsWasm: string;
 }
 
-/** A model already in memory. */
-export interface LoadedModel {
-  readonly manifest: Manifest;
-  readonly weights: WeightMap;
-}
-
 /** `auto`: WebGPU, else TensorFlow.js on wasm, else on plain JavaScript; a name: that one or an error. */
 export type EngineChoice = 'auto' | 'webgpu' | 'wasm' | 'cpu';
 
-/** `auto`: MediaPipe, else face-api; a name: that one or an error; or an implementation of the caller's. */
-export type LocatorChoice = 'auto' | 'mediapipe' | 'face-api' | FaceLocator;
+/**
+ * `auto`: MediaPipe, else face-api; a name: that one or an error; `none`: nothing is loaded, and the caller gives points
+ * or aligned crops; or an implementation of the caller's, which the caller disposes.
+ */
+export type LocatorOption = 'auto' | 'mediapipe' | 'face-api' | 'none' | FaceLocator;
 
 /** What {@link FaceAnalyzer.create} takes. */
 export interface FaceAnalyzerOptions {
@@ -87,7 +90,7 @@ export interface FaceAnalyzerOptions {
   readonly engine?: EngineChoice;
   /** A WebGPU device to share; the analyzer then never destroys it. */
   readonly device?: GPUDevice;
-  readonly locator?: LocatorChoice;
+  readonly locator?: LocatorOption;
   readonly assets?: Partial<AssetUrls>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;
@@ -100,4 +103,13 @@ export interface Choice<Kind extends string> {
   readonly description: string;
   /** Why it is not the first choice; absent where it is. */
   readonly reason?: string;
+}
+
+/** What {@link FaceAnalyzer.analyze} may be told. */
+export interface AnalyzeOptions {
+  readonly signal?: AbortSignal;
+  /** Five points of each face in pixels of the upright source, to use instead of looking for faces. */
+  readonly points?: readonly FivePoints[];
+  /** Called once, before the result is there. */
+  readonly onTimings?: (timings: Timings) => void;
 }

@@ -1,0 +1,78 @@
+import {
+  applySimilarity,
+  CROP_SIZE,
+  cropTransform,
+  type FivePoints,
+  invertSimilarity,
+  type LocatedFace,
+} from '@swinface/alignment';
+import { InvalidInputError, type LoadedModel, type RawOutputs } from '@swinface/core';
+import { decodeOutputs, type FaceAnalysis, headPose } from '@swinface/postprocessing';
+import type { CropGroup } from './crops.js';
+import type { Face } from './types.js';
+
+/** A face before its analysis; from a locator or from points that the caller gave. */
+export type FoundFace = Pick<LocatedFace, 'box' | 'points'> & Partial<LocatedFace>;
+
+/**
+ * Faces from points alone.
+ *
+ * @throws {InvalidInputError} unless each has five points of finite numbers that can be aligned
+ */
+export function facesFromPoints(points: readonly FivePoints[]): readonly FoundFace[] {
+  const isPoint = (point: unknown) => Array.isArray(point) && point.length === 2 && point.every(Number.isFinite);
+  if (
+    !Array.isArray(points) ||
+    !points.every((face) => Array.isArray(face) && face.length === 5 && face.every(isPoint))
+  ) {
+    throw new InvalidInputError('The points of the faces are not usable.', {
+      expected: 'a list with five [x, y] in pixels per face',
+      actual: JSON.stringify(points),
+    });
+  }
+  return points.map((face) => {
+    const cropToSource = invertSimilarity(cropTransform(face));
+    const corners = [0, CROP_SIZE].flatMap((x) => [0, CROP_SIZE].map((y) => applySimilarity(cropToSource, [x, y])));
+    const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
+    const [x, y] = [Math.min(...xs), Math.min(...ys)];
+    return { box: { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y }, points: face };
+  });
+}
+
+/**
+ * The results of one face from the outputs of all crop groups.
+ *
+ * @param outputs one per group
+ * @param index row of the outputs
+ */
+export function analysisOf(
+  { manifest }: LoadedModel,
+  groups: readonly CropGroup[],
+  outputs: readonly RawOutputs[],
+  index: number,
+): FaceAnalysis {
+  const parts = groups.map(({ selection }, group) =>
+    decodeOutputs(manifest, selection, outputs[group] as RawOutputs, index),
+  );
+  const [first, ...others] = parts;
+  if (!first) throw new RangeError('Nothing was computed for this face');
+  let whole = first;
+  for (const part of others) {
+    whole = {
+      ...whole,
+      ...part,
+      attributes: { ...whole.attributes, ...part.attributes },
+      attributeProbabilities: { ...whole.attributeProbabilities, ...part.attributeProbabilities },
+      extra: { ...whole.extra, ...part.extra },
+    };
+  }
+  return whole;
+}
+
+/** A face with its analysis, head pose and model. */
+export const faceOf = (found: FoundFace, analysis: FaceAnalysis, model: string): Face => ({
+  ...found,
+  ...analysis,
+  pose: headPose(found),
+  model,
+});
