@@ -27,7 +27,7 @@ async function compare() {
   const path = resolve(process.env.INIT_CWD ?? '.', file);
 
   if (!process.env[PREPARED]) {
-    await installModules((line) => console.error(line));
+    await installModules();
     const driver = values.engine === 'webgpu' ? await vulkanEnvironment(await findChromium()) : {};
     return run(process.execPath, [inRepo('scripts/parity.mjs'), path, '--engine', values.engine], {
       env: { ...driver, [PREPARED]: '1' },

@@ -10,17 +10,40 @@ export const SOURCE_ALIASES = [
   { find: /^swinface$/, replacement: inRepo('packages/swinface/src/index.ts') },
 ];
 
+let environment;
+
+/** One runner for the whole process; unlike Vite's `runnerImport` it stays open, so that modules can import later. */
+async function runner() {
+  environment ??= (async () => {
+    const { createRunnableDevEnvironment, resolveConfig } = await import('vite');
+    const config = {
+      configFile: false,
+      envDir: false,
+      root: inRepo(),
+      logLevel: 'warn',
+      cacheDir: inRepo('.cache/vite'),
+      resolve: { alias: SOURCE_ALIASES },
+      environments: {
+        source: {
+          consumer: 'server',
+          dev: { moduleRunnerTransform: true },
+          resolve: { external: true, mainFields: [], conditions: ['node'] },
+        },
+      },
+    };
+    const created = createRunnableDevEnvironment('source', await resolveConfig(config, 'serve'), {
+      runnerOptions: { hmr: false },
+      hot: false,
+    });
+    await created.init();
+    return created;
+  })();
+  return (await environment).runner;
+}
+
 /**
  * Imports a TypeScript module of this repository without a build.
  *
  * @param {string} path relative to the repository's root
  */
-export async function importSource(path) {
-  const { runnerImport } = await import('vite');
-  const { module } = await runnerImport(inRepo(path), {
-    root: inRepo(),
-    logLevel: 'warn',
-    resolve: { alias: SOURCE_ALIASES },
-  });
-  return module;
-}
+export const importSource = async (path) => (await runner()).import(inRepo(path));
