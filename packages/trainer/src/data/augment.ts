@@ -6,6 +6,8 @@ import { TEMPLATE_SIDE } from './similarity.js';
 export interface Augmentation {
   /** Range of the zoom about the crop's centre: 1 is the ArcFace crop, below 1 shows more around the face. */
   readonly zoom: readonly [low: number, high: number];
+  /** Probability that left and right are mirrored. */
+  readonly flip: number;
   /** Standard deviation of the rotation in degrees. */
   readonly rotation: number;
   /** Largest shift along each axis in pixels of the 112 x 112 input. */
@@ -25,6 +27,7 @@ export interface Augmentation {
 /** No variation at all: the ArcFace crop as it is. */
 export const NO_AUGMENTATION: Augmentation = Object.freeze<Augmentation>({
   zoom: [1, 1],
+  flip: 0,
   rotation: 0,
   shift: 0,
   colour: 0,
@@ -37,6 +40,7 @@ export const NO_AUGMENTATION: Augmentation = Object.freeze<Augmentation>({
 /** What training uses unless a recipe says otherwise. */
 export const STANDARD_AUGMENTATION: Augmentation = Object.freeze<Augmentation>({
   zoom: [0.88, 1.1],
+  flip: 0.5,
   rotation: 5,
   shift: 4,
   colour: 0.6,
@@ -87,8 +91,7 @@ export class Augmenter {
     const angle = (options.rotation * random.normal() * Math.PI) / 180;
     const shiftX = random.uniform(-options.shift, options.shift);
     const shiftY = random.uniform(-options.shift, options.shift);
-    const varied = options !== NO_AUGMENTATION;
-    const mirror = random.uniform() < 0.5 && varied ? -1 : 1;
+    const mirror = random.uniform() < options.flip ? -1 : 1;
     const cos = (Math.cos(angle) * scale) / zoom;
     const sin = (Math.sin(angle) * scale) / zoom;
     const middle = (side - 1) / 2;

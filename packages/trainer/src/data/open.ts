@@ -5,44 +5,13 @@ import { InvalidInputError } from '@swinface/core';
 import type { BatchSource } from '../batch.js';
 import { type Embeddings, teacherEmbeddings } from '../teacher/embed.js';
 import { fitProjection, project } from '../teacher/pca.js';
-import { type Augmentation, STANDARD_AUGMENTATION } from './augment.js';
+import { STANDARD_AUGMENTATION } from './augment.js';
 import { CropCache, type SkippedSample } from './cache.js';
 import type { CropGeometry } from './crop.js';
 import { softmaxTargets } from './labels.js';
+import { type DataRecipe, parseDataRecipe } from './recipe.js';
 import { type Dataset, readDataset } from './samples.js';
 import { MixedSource, type TrainingPart } from './source.js';
-
-/** One data set's share of training. */
-export interface PartRecipe {
-  /** Path of the list NAME.jsonl. */
-  readonly list: string;
-  /** Part of the set that is drawn from; "train" by default. */
-  readonly split?: string;
-  /** Faces per step. */
-  readonly count: number;
-  /** How the crops are kept on disk: 144 RGB pixels at the template's scale by default, which leaves margins for augmentation. */
-  readonly crop?: CropGeometry;
-  /** Changes to the standard augmentation. */
-  readonly augmentation?: Partial<Augmentation>;
-  /** Weight of the teacher's embedding for these faces; 0 (no teacher needed) by default. */
-  readonly embeddingWeight?: number;
-  /** Train identities of this set; false by default. */
-  readonly identities?: boolean;
-}
-
-/** What training reads, as plain data. */
-export interface DataRecipe {
-  readonly seed: number;
-  /** Folder for crops and teacher embeddings that are computed once. */
-  readonly cache: string;
-  readonly parts: readonly PartRecipe[];
-  readonly teacher?: {
-    /** Path of the ONNX file, or "package/path" of a file in an installed npm package. */
-    readonly model: string;
-    /** Length of the student's embedding. */
-    readonly dims: number;
-  };
-}
 
 /** Data made ready for training. */
 export interface TrainingData {
@@ -77,13 +46,12 @@ const inSplit = (dataset: Dataset, split: string): number[] =>
 /**
  * Opens the data of a recipe: crops and teacher embeddings are computed on first use and kept in the cache folder.
  *
+ * @param data a {@link DataRecipe} or the like from a file; it is checked.
  * @param log receives one line per slow step.
  * @throws {InvalidInputError} if a list is malformed or a part is left without samples.
  */
-export async function openTrainingSource(
-  recipe: DataRecipe,
-  log: (line: string) => void = () => {},
-): Promise<TrainingData> {
+export async function openTrainingSource(data: unknown, log: (line: string) => void = () => {}): Promise<TrainingData> {
+  const recipe = parseDataRecipe(data);
   const opened = new Map<string, Promise<Dataset>>();
   const dataset = (list: string): Promise<Dataset> => {
     let promise = opened.get(list);
@@ -100,21 +68,21 @@ export async function openTrainingSource(
   const skipped: Record<string, readonly SkippedSample[]> = {};
   const parts: TrainingPart[] = [];
   for (const part of recipe.parts) {
-    const data = await dataset(part.list);
+    const faces = await dataset(part.list);
     const split = part.split ?? 'train';
-    const cache = await CropCache.open(data, part.crop ?? DEFAULT_CROP, recipe.cache, (done, total) => {
-      if (done % 4096 === 0) log(`${data.name}: cropped ${done} of ${total} faces`);
+    const cache = await CropCache.open(faces, part.crop ?? DEFAULT_CROP, recipe.cache, (done, total) => {
+      if (done % 4096 === 0) log(`${faces.name}: cropped ${done} of ${total} faces`);
     });
-    skipped[data.name] = [...cache.skipped.values()];
+    skipped[faces.name] = [...cache.skipped.values()];
     const embeddings = part.embeddingWeight ? teacher.get(part.list) : undefined;
-    const indices = inSplit(data, split).filter((i) => {
-      const sample = data.samples[i];
+    const indices = inSplit(faces, split).filter((i) => {
+      const sample = faces.samples[i];
       if (!sample || cache.skipped.has(i)) return false;
       return sample.age !== undefined || embeddings !== undefined || softmaxTargets(sample).size > 0;
     });
     if (part.identities) {
       for (const i of indices) {
-        const identity = data.samples[i]?.identity;
+        const identity = faces.samples[i]?.identity;
         if (identity !== undefined) identities.set(identity, identities.get(identity) ?? identities.size);
       }
     }
@@ -127,7 +95,7 @@ export async function openTrainingSource(
       ...(embeddings ? { embeddings } : {}),
       ...(part.identities ? { identities } : {}),
     });
-    log(`${data.name}: ${indices.length} ${split} faces, ${part.count} per step, ${cache.skipped.size} unreadable`);
+    log(`${faces.name}: ${indices.length} ${split} faces, ${part.count} per step, ${cache.skipped.size} unreadable`);
   }
   const source = new MixedSource(parts, recipe.seed, recipe.teacher?.dims ?? 0);
   return {
