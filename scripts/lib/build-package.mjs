@@ -1,0 +1,66 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { builtinModules } from 'node:module';
+import { join } from 'node:path';
+import { inRepo, UserError } from './repo.mjs';
+
+/** The packages that the pages are made of, each after those it depends on. */
+export const PAGE_PACKAGES = ['core', 'alignment', 'postprocessing', 'swinface'];
+
+/** `dist/webgpu/index.js` of the package's exports comes from `src/webgpu/index.ts`. */
+function entriesOf(manifest) {
+  const targets = Object.values(manifest.exports).map((target) => target.default);
+  return Object.fromEntries(
+    targets.map((target) => {
+      const name = /^\.\/dist\/(.+)\.js$/.exec(target)?.[1];
+      if (!name) throw new UserError(`${manifest.name} exports ${target}; expected ./dist/NAME.js`);
+      return [name, `src/${name}.ts`];
+    }),
+  );
+}
+
+/** Dependencies stay imports. A bare import that package.json does not declare would break for strangers: refuse it. */
+function externals(manifest) {
+  const declared = new Set(Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }));
+  return (id) => {
+    if (/^[./\0]/.test(id) || /^[a-z]:[\\/]/i.test(id)) return false;
+    if (id.startsWith('node:') || builtinModules.includes(id)) return true;
+    const name = id.split('/', id.startsWith('@') ? 2 : 1).join('/');
+    if (name === manifest.name || declared.has(name)) return true;
+    throw new UserError(`${manifest.name} imports ${id}, but its package.json does not declare ${name}`);
+  };
+}
+
+/** Removes an earlier build's JavaScript and leaves the types, which tsc keeps track of by itself. */
+async function removeScripts(dist) {
+  const entries = await readdir(dist, { recursive: true, withFileTypes: true }).catch(() => []);
+  const scripts = entries.filter((entry) => entry.isFile() && /\.js(\.map)?$/.test(entry.name));
+  await Promise.all(scripts.map((entry) => rm(join(entry.parentPath, entry.name), { force: true })));
+}
+
+/** Bundles `packages/NAME` to ES modules, one file per entry of its `exports`, shaders inlined. */
+export async function buildPackage(name) {
+  // Imported here because set-up may only just have installed it.
+  const { build } = await import('vite');
+  const root = inRepo('packages', name);
+  const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  await removeScripts(join(root, 'dist'));
+  await build({
+    configFile: false,
+    root,
+    base: './',
+    logLevel: 'warn',
+    publicDir: false,
+    build: {
+      lib: { entry: entriesOf(manifest), formats: ['es'] },
+      outDir: 'dist',
+      emptyOutDir: false,
+      minify: false,
+      sourcemap: true,
+      target: 'es2022',
+      rolldownOptions: {
+        external: externals(manifest),
+        output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
+      },
+    },
+  });
+}

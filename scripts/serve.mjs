@@ -1,0 +1,160 @@
+/** A small static server for the built pages, with the headers that they are meant to be served with. */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extname, join, normalize, sep } from 'node:path';
+import { inRepo, isMain, main, say, UserError } from './lib/repo.mjs';
+
+export const SITE = inRepo('dist/site');
+const DEFAULT_PORT = 4173;
+const PORTS_TRIED = 20;
+
+const TYPES = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.jpg': 'image/jpeg',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.map': 'application/json; charset=utf-8',
+  '.md': 'text/markdown; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.png': 'image/png',
+  '.safetensors': 'application/octet-stream',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+  '.woff2': 'font/woff2',
+};
+
+const HEADERS = {
+  // Nothing may come from, or go to, any other origin: the browser itself keeps the pages' promise.
+  'Content-Security-Policy': [
+    "default-src 'self'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    "worker-src 'self' blob:",
+    "img-src 'self' blob: data:",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  // Isolation is what browsers ask for before they give wasm its threads.
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Permissions-Policy': 'camera=(self), microphone=(), geolocation=()',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+/** The file that a request path names inside `root`, or undefined where there is none. */
+async function locate(root, pathname) {
+  let decoded;
+  try {
+    decoded = decodeURIComponent(pathname);
+  } catch {
+    return undefined;
+  }
+  if (decoded.includes('\0')) return undefined;
+  const path = normalize(join(root, decoded));
+  if (path !== root && !path.startsWith(root + sep)) return undefined;
+  const info = await stat(path).catch(() => undefined);
+  if (info?.isFile()) return { path, info };
+  if (!info?.isDirectory()) return undefined;
+  if (!decoded.endsWith('/')) return { redirect: `${pathname}/` };
+  const index = join(path, 'index.html');
+  const indexInfo = await stat(index).catch(() => undefined);
+  return indexInfo && { path: index, info: indexInfo };
+}
+
+async function answer(root, request, response) {
+  const reply = (status, headers, text) => {
+    response.writeHead(status, { ...HEADERS, 'Content-Type': 'text/plain; charset=utf-8', ...headers });
+    response.end(text);
+  };
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return reply(405, { Allow: 'GET, HEAD' }, 'Only GET and HEAD are answered here.\n');
+  }
+  const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+  const found = await locate(root, pathname);
+  if (!found) return reply(404, {}, `Nothing here: ${pathname}\n`);
+  if (found.redirect) return reply(301, { Location: found.redirect }, '');
+  const { path, info } = found;
+  const etag = `"${info.size.toString(36)}-${Math.round(info.mtimeMs).toString(36)}"`;
+  const headers = {
+    ...HEADERS,
+    'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
+    'Cache-Control': 'no-cache',
+    ETag: etag,
+  };
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304, headers);
+    return response.end();
+  }
+  response.writeHead(200, { ...headers, 'Content-Length': info.size });
+  if (request.method === 'HEAD') return response.end();
+  createReadStream(path)
+    .on('error', () => response.destroy())
+    .pipe(response);
+}
+
+const listen = (server, port) =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // Loopback only: photos and cameras are private, and WebGPU wants a secure context, which localhost is.
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+
+/**
+ * Serves a folder on localhost.
+ *
+ * @param {{ root?: string, port?: number, strictPort?: boolean }} [options] without `strictPort`, a taken port means the next free one
+ * @returns {Promise<{ url: string, port: number, close: () => Promise<void> }>}
+ */
+export async function serve({ root = SITE, port = portFromEnvironment(), strictPort = false } = {}) {
+  const server = createServer((request, response) => {
+    answer(root, request, response).catch(() => response.destroy());
+  });
+  for (let candidate = port; ; candidate += 1) {
+    try {
+      await listen(server, candidate);
+      break;
+    } catch (error) {
+      if (error.code === 'EACCES')
+        throw new UserError(`Port ${candidate} needs more rights. Set PORT to a number above 1023.`);
+      if (error.code !== 'EADDRINUSE') throw error;
+      if (strictPort)
+        throw new UserError(`Port ${candidate} is taken. Stop what runs there, or set PORT to another number.`);
+      if (candidate >= port + PORTS_TRIED || candidate >= 65_535) {
+        throw new UserError(`Ports ${port} to ${candidate} are all taken. Set PORT to a free one.`);
+      }
+      say.note(`port ${candidate} is taken, trying ${candidate + 1}`);
+    }
+  }
+  const actual = server.address().port;
+  const close = () =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { url: `http://localhost:${actual}/`, port: actual, close };
+}
+
+function portFromEnvironment() {
+  const text = process.env.PORT;
+  if (text === undefined || text === '') return DEFAULT_PORT;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new UserError(`PORT must be a whole number from 0 to 65535; it is "${text}".`);
+  }
+  return port;
+}
+
+if (isMain(import.meta.url)) {
+  await main(async () => {
+    const { url } = await serve({ strictPort: process.argv.includes('--strict-port') });
+    say.done(`serving dist/site at ${url}`);
+  });
+}
