@@ -59,6 +59,7 @@ export async function startTasks(bundle: Uint8Array<ArrayBuffer>, options: TaskO
         baseOptions: { modelAssetBuffer: bundle, delegate },
         runningMode: 'IMAGE',
         numFaces: 1,
+        minFacePresenceConfidence: 0.7,
         outputFaceBlendshapes: options.blendshapes,
         outputFacialTransformationMatrixes: options.transforms,
       }),

@@ -5,8 +5,11 @@ export const TILE = 128;
  * tile, 88 % at 0.12, 65 % at 0.10).
  */
 const SMALLEST_SHARE = 0.15;
-/** Each level is twice as coarse as the one before, so a tile looks for faces up to this share; tiles overlap by it. */
-const OVERLAP = 2 * SMALLEST_SHARE * TILE;
+/**
+ * Each level is twice as coarse as the one before, so a tile looks for faces up to 0.3 of its side. Where two tiles
+ * meet, one of them then sees at least 5/6 of such a face, and faces are found when even a third is cut off.
+ */
+const OVERLAP = 0.2 * TILE;
 /** Grey border around the picture at every level: faces that the picture's edge cuts are found within it. */
 export const BORDER = 16;
 
