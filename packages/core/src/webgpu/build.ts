@@ -1,0 +1,200 @@
+import { SwinFaceError, UnsupportedDeviceError } from '../errors.js';
+import { type Binding, type Constant, foldDispatch, type Value } from './kernel.js';
+import type { BufferLedger } from './ledger.js';
+import type { Plan } from './lower.js';
+import { type MemoryPlan, planMemory } from './memory.js';
+import { pipelineCache } from './pipelines.js';
+
+export interface CompileHooks {
+  readonly signal?: AbortSignal | undefined;
+  /** Receives the fraction of the weights that is on the GPU, 0..1. */
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+}
+
+/** One dispatch, ready to be encoded. */
+export interface Step {
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  /** Workgroups in x and y for this many faces. */
+  grid(faces: number): readonly [x: number, y: number];
+}
+
+/** Where an output is computed, and its place in the staging buffer in bytes. */
+export interface OutputBuffer {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** A plan's objects on a device. */
+export interface Build {
+  readonly steps: readonly Step[];
+  readonly uniform: GPUBuffer;
+  readonly input: GPUBuffer;
+  readonly outputs: readonly OutputBuffer[];
+  readonly weightBytes: number;
+  readonly activationBytes: number;
+}
+
+/** How long uploading may keep the event loop waiting, in milliseconds. */
+const TIME_SLICE = 16;
+
+/**
+ * Creates buffers and pipelines and uploads the constants. Pipelines compile while the weights are on their way.
+ *
+ * @throws {UnsupportedDeviceError} if a buffer would exceed the device's limits or its memory
+ * @throws the signal's reason if aborted
+ */
+export async function build(device: GPUDevice, plan: Plan, ledger: BufferLedger, hooks: CompileHooks): Promise<Build> {
+  const memory = planMemory(plan);
+  assertLimits(device.limits, plan, memory);
+  const cache = pipelineCache(device);
+  const pipelines = Promise.all(plan.kernels.map((kernel) => cache.pipeline(kernel)));
+  pipelines.catch(() => {}); // Awaited below, but uploading may fail first.
+
+  const allocator = new Allocator(device, ledger);
+  const { STORAGE, COPY_DST, COPY_SRC, UNIFORM } = GPUBufferUsage;
+  const uniform = allocator.create({ label: 'run', size: 16, usage: UNIFORM | COPY_DST });
+  const buffers = memory.lengths.map((length, index) =>
+    allocator.create({ label: `activations.${index}`, size: 4 * length, usage: STORAGE | COPY_DST | COPY_SRC }),
+  );
+  const constants = await upload(plan, allocator, hooks);
+  await allocator.settle();
+  const ready = await pipelines;
+  hooks.signal?.throwIfAborted();
+
+  const bufferOf = (value: Value) => buffers[memory.bufferOf.get(value) ?? -1] as GPUBuffer;
+  const steps = plan.kernels.map((kernel, index): Step => {
+    const resources = kernel.bindings.map(({ resource }): GPUBindingResource => {
+      if (resource.kind === 'constant') return { buffer: constants.get(resource) as GPUBuffer };
+      return { buffer: bufferOf(resource), size: 4 * resource.length };
+    });
+    const { label } = kernel;
+    const entries = [{ buffer: uniform }, ...resources].map((resource, binding) => ({ binding, resource }));
+    const bindGroup = device.createBindGroup({ label, layout: cache.layout(kernel), entries });
+    const limit = device.limits.maxComputeWorkgroupsPerDimension;
+    // Only what a run needs: the kernel itself would keep the weights alive in host memory.
+    const { workgroups } = kernel;
+    return {
+      label,
+      pipeline: ready[index] as GPUComputePipeline,
+      bindGroup,
+      grid: (faces) => foldDispatch(workgroups(faces), limit),
+    };
+  });
+  let offset = 0;
+  const outputs = plan.outputs.map((value): OutputBuffer => {
+    const output = { buffer: bufferOf(value), offset, bytes: 4 * value.length };
+    offset += output.bytes;
+    return output;
+  });
+  return {
+    steps,
+    uniform,
+    input: bufferOf(plan.input),
+    outputs,
+    weightBytes: [...constants.values()].reduce((sum, { size }) => sum + size, 0),
+    activationBytes: buffers.reduce((sum, { size }) => sum + size, 0),
+  };
+}
+
+/** Every constant of the plan in a buffer of its own. */
+async function upload(
+  plan: Plan,
+  allocator: Allocator,
+  { signal, onProgress }: CompileHooks,
+): Promise<ReadonlyMap<Constant, GPUBuffer>> {
+  const constants = plan.kernels.flatMap(({ bindings }) => bindings.flatMap(constantOf));
+  const total = constants.reduce((sum, { length }) => sum + length, 0);
+  const buffers = new Map<Constant, GPUBuffer>();
+  let done = 0;
+  let sliceStart = performance.now();
+  for (const constant of constants) {
+    buffers.set(
+      constant,
+      allocator.create({ label: constant.label, size: 4 * constant.length, usage: GPUBufferUsage.STORAGE }, (target) =>
+        constant.fill(target),
+      ),
+    );
+    done += constant.length;
+    if (performance.now() - sliceStart < TIME_SLICE) continue;
+    onProgress?.(done / total);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    signal?.throwIfAborted();
+    sliceStart = performance.now();
+  }
+  onProgress?.(1);
+  return buffers;
+}
+
+const constantOf = ({ resource }: Binding): Constant[] => (resource.kind === 'constant' ? [resource] : []);
+
+/** @throws {UnsupportedDeviceError} naming the first tensor that is too large for the device */
+function assertLimits(limits: GPUSupportedLimits, plan: Plan, memory: MemoryPlan): void {
+  const hint = 'Use a smaller maxFaces, or request the device with larger limits.';
+  for (const { bindings } of plan.kernels) {
+    for (const { resource } of bindings) {
+      if (4 * resource.length <= limits.maxStorageBufferBindingSize) continue;
+      throw new UnsupportedDeviceError(`The tensor ${resource.label} is too large to bind on this device.`, {
+        expected: `at most ${limits.maxStorageBufferBindingSize} bytes (maxStorageBufferBindingSize)`,
+        actual: `${4 * resource.length} bytes for ${plan.maxFaces} faces`,
+        hint,
+      });
+    }
+  }
+  const largest = 4 * Math.max(...memory.lengths);
+  if (largest > limits.maxBufferSize) {
+    throw new UnsupportedDeviceError('A buffer of the network is too large for this device.', {
+      expected: `at most ${limits.maxBufferSize} bytes (maxBufferSize)`,
+      actual: `${largest} bytes for ${plan.maxFaces} faces`,
+      hint,
+    });
+  }
+}
+
+/** Creates buffers and collects what the device says about them later. */
+class Allocator {
+  readonly #device: GPUDevice;
+  readonly #ledger: BufferLedger;
+  readonly #failures: Promise<GPUError | null>[] = [];
+
+  constructor(device: GPUDevice, ledger: BufferLedger) {
+    this.#device = device;
+    this.#ledger = ledger;
+  }
+
+  create(descriptor: GPUBufferDescriptor, fill?: (target: ArrayBuffer) => void): GPUBuffer {
+    this.#device.pushErrorScope('validation');
+    this.#device.pushErrorScope('out-of-memory');
+    try {
+      const buffer = this.#ledger.create({ ...descriptor, mappedAtCreation: fill !== undefined });
+      if (fill) {
+        fill(buffer.getMappedRange());
+        buffer.unmap();
+      }
+      return buffer;
+    } catch (cause) {
+      // Mapping at creation throws a RangeError where there is no memory to map.
+      if (cause instanceof RangeError) throw outOfMemory(descriptor.label, cause);
+      throw cause;
+    } finally {
+      this.#failures.push(this.#device.popErrorScope(), this.#device.popErrorScope());
+    }
+  }
+
+  /** @throws if a buffer created so far failed */
+  async settle(): Promise<void> {
+    for (const error of await Promise.all(this.#failures.splice(0))) {
+      if (!error) continue;
+      if (error instanceof GPUOutOfMemoryError) throw outOfMemory(error.message, error);
+      throw new SwinFaceError('INTERNAL', `The GPU refused a buffer: ${error.message}`, { cause: error });
+    }
+  }
+}
+
+const outOfMemory = (what: string | undefined, cause: unknown) =>
+  new UnsupportedDeviceError(`The GPU has no memory left (${what}).`, {
+    cause,
+    hint: 'Use a smaller maxFaces or smaller weights.',
+  });

@@ -1,0 +1,4 @@
+export { type DeviceRequest, describeAdapter, isSoftware, type RequestedDevice, requestDevice } from './device.js';
+export { type CompileOptions, WebGpuEngine } from './engine.js';
+export type { KernelTime } from './profile.js';
+export type { ProgramStatistics } from './program.js';

@@ -1,0 +1,81 @@
+import { InvalidInputError } from '../errors.js';
+import common from './kernels/common.wgsl?raw';
+
+/** A tensor that kernels compute, float32; the memory plan decides which buffer it lives in and when. */
+export interface Value {
+  readonly kind: 'value';
+  readonly label: string;
+  /** Number of float32 elements for `maxFaces` faces. */
+  readonly length: number;
+}
+
+/** A tensor known when the plan is compiled, in the layout its kernel wants. */
+export interface Constant {
+  readonly kind: 'constant';
+  readonly label: string;
+  /** Number of 4-byte elements. */
+  readonly length: number;
+  /** Writes the elements; `target` has 4 * length zeroed bytes. */
+  fill(target: ArrayBuffer): void;
+}
+
+/** What stands at `@binding(i + 1)` of a kernel; `@binding(0)` is the uniform of `common.wgsl`. */
+export type Binding =
+  | { readonly access: 'read'; readonly resource: Value | Constant }
+  | { readonly access: 'write'; readonly resource: Value };
+
+/** One dispatch of a plan: a shader, its sizes and what it reads and writes. */
+export interface Kernel {
+  readonly label: string;
+  readonly code: string;
+  readonly entryPoint: string;
+  /** Values of the shader's `override`s. */
+  readonly constants: Readonly<Record<string, number>>;
+  readonly bindings: readonly Binding[];
+  /** How many workgroups compute this many faces. */
+  workgroups(faces: number): number;
+}
+
+/** Invocations per workgroup of the kernels that have no reason for another number. */
+export const WORKGROUP = 64;
+
+export const read = (resource: Value | Constant): Binding => ({ access: 'read', resource });
+export const write = (resource: Value): Binding => ({ access: 'write', resource });
+
+/**
+ * A kernel's whole shader: constants that WGSL wants before overrides are known (sizes of private arrays),
+ * what all kernels share, the kernel itself.
+ */
+export function shader(source: string, constants: Readonly<Record<string, number>> = {}): string {
+  const prelude = Object.entries(constants).map(([name, value]) => `const ${name}: u32 = ${value}u;\n`);
+  return [...prelude, common, source].join('');
+}
+
+/** A constant made of float32 numbers. */
+export const constant = (label: string, length: number, fill: (target: Float32Array) => void): Constant => ({
+  kind: 'constant',
+  label,
+  length,
+  fill: (target) => fill(new Float32Array(target)),
+});
+
+/**
+ * Vectors of four per row.
+ *
+ * @throws {InvalidInputError} if the width is not a multiple of four
+ */
+export function quarter(width: number, label: string): number {
+  if (width % 4 !== 0) {
+    throw new InvalidInputError(`The WebGPU kernels read four channels at a time (${label}).`, {
+      expected: 'a config whose embed / heads and feature are multiples of 4',
+      actual: `a width of ${width}`,
+    });
+  }
+  return width / 4;
+}
+
+/** A dispatch of at least this many workgroups that keeps every dimension within the device's limit. */
+export function foldDispatch(workgroups: number, limit: number): readonly [x: number, y: number] {
+  const y = Math.ceil(workgroups / limit);
+  return [Math.ceil(workgroups / y), y];
+}

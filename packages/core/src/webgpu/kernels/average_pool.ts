@@ -1,0 +1,25 @@
+import { type Kernel, quarter, read, shader, type Value, WORKGROUP, write } from '../kernel.js';
+import source from './average_pool.wgsl?raw';
+
+export interface AveragePoolOptions {
+  readonly label: string;
+  /** [maxFaces, size * size, C] */
+  readonly x: Value;
+  readonly y: Value;
+  readonly size: number;
+  readonly factor: number;
+  readonly channels: number;
+}
+
+/** Means over squares of a token map. */
+export function averagePool({ label, x, y, size, factor, channels }: AveragePoolOptions): Kernel {
+  const c4 = quarter(channels, label);
+  return {
+    label,
+    code: shader(source),
+    entryPoint: 'average_pool',
+    constants: { SIZE: size, FACTOR: factor, C4: c4 },
+    bindings: [read(x), write(y)],
+    workgroups: (faces) => Math.ceil((faces * (size / factor) ** 2 * c4) / WORKGROUP),
+  };
+}

@@ -1,0 +1,31 @@
+import { LAYER_NORM_EPSILON } from '../../ops.js';
+import type { HostTensor } from '../../tensor.js';
+import { type Kernel, quarter, read, shader, type Value, write } from '../kernel.js';
+import source from './norm_mean.wgsl?raw';
+import { verbatim } from './verbatim.js';
+
+export interface NormMeanOptions {
+  readonly label: string;
+  /** [maxFaces, tokens, C] */
+  readonly x: Value;
+  readonly y: Value;
+  readonly tokens: number;
+  readonly norm: { readonly weight: HostTensor; readonly bias: HostTensor };
+}
+
+/** LayerNorm of every token, then their mean. */
+export function normMean({ label, x, y, tokens, norm }: NormMeanOptions): Kernel {
+  return {
+    label,
+    code: shader(source),
+    entryPoint: 'norm_mean',
+    constants: { TOKENS: tokens, C4: quarter(norm.weight.data.length, label), EPSILON: LAYER_NORM_EPSILON },
+    bindings: [
+      read(x),
+      read(verbatim(`${label}.weight`, norm.weight)),
+      read(verbatim(`${label}.bias`, norm.bias)),
+      write(y),
+    ],
+    workgroups: (faces) => faces,
+  };
+}

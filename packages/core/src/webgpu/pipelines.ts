@@ -1,0 +1,95 @@
+import { SwinFaceError } from '../errors.js';
+import type { Kernel } from './kernel.js';
+
+/** What a device has compiled so far: two networks of one shape share their pipelines. */
+class PipelineCache {
+  readonly #device: GPUDevice;
+  readonly #modules = new Map<string, GPUShaderModule>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #ready = new Map<string, GPUComputePipeline>();
+  readonly #pending = new Map<string, Promise<GPUComputePipeline>>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** The layout of binding 0, the run's uniform, and the kernel's own bindings after it. */
+  layout(kernel: Kernel): GPUBindGroupLayout {
+    const types = kernel.bindings.map(({ access }) => (access === 'read' ? 'read-only-storage' : 'storage'));
+    const key = types.join();
+    const known = this.#layouts.get(key);
+    if (known) return known;
+    const layout = this.#device.createBindGroupLayout({
+      label: key,
+      entries: (['uniform', ...types] as const).map((type, binding) => ({
+        binding,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type },
+      })),
+    });
+    this.#layouts.set(key, layout);
+    return layout;
+  }
+
+  pipeline(kernel: Kernel): Promise<GPUComputePipeline> {
+    const key = JSON.stringify([kernel.entryPoint, kernel.constants, kernel.code]);
+    const ready = this.#ready.get(key);
+    if (ready) return Promise.resolve(ready);
+    const pending = this.#pending.get(key);
+    if (pending) return pending;
+    const created = this.#create(kernel).then(
+      (pipeline) => {
+        this.#ready.set(key, pipeline);
+        this.#pending.delete(key);
+        return pipeline;
+      },
+      (error: unknown) => {
+        this.#pending.delete(key);
+        throw error;
+      },
+    );
+    this.#pending.set(key, created);
+    return created;
+  }
+
+  async #create(kernel: Kernel): Promise<GPUComputePipeline> {
+    const { label, code, entryPoint, constants } = kernel;
+    // The rejected promise tells of an invalid shader; the scope keeps it from being reported as uncaught as well.
+    this.#device.pushErrorScope('validation');
+    const module = this.#modules.get(code) ?? this.#device.createShaderModule({ label: entryPoint, code });
+    this.#modules.set(code, module);
+    const created = this.#device.createComputePipelineAsync({
+      label,
+      layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(kernel)] }),
+      compute: { module, entryPoint, constants },
+    });
+    const [pipeline] = await Promise.allSettled([created, this.#device.popErrorScope()]);
+    if (pipeline.status === 'fulfilled') return pipeline.value;
+    const error: unknown = pipeline.reason;
+    const { messages } = await module.getCompilationInfo();
+    const details = describeMessages(messages, code);
+    throw new SwinFaceError('INTERNAL', `The pipeline of ${label} could not be created: ${String(error)}${details}`, {
+      cause: error,
+    });
+  }
+}
+
+const caches = new WeakMap<GPUDevice, PipelineCache>();
+
+/** The pipelines of a device; they live as long as it does. */
+export function pipelineCache(device: GPUDevice): PipelineCache {
+  const cache = caches.get(device) ?? new PipelineCache(device);
+  caches.set(device, cache);
+  return cache;
+}
+
+/** Compiler messages with their line, column and source line. */
+function describeMessages(messages: readonly GPUCompilationMessage[], code: string): string {
+  const lines = code.split('\n');
+  return messages
+    .map(({ type, lineNum, linePos, message }) => {
+      const source = lines[lineNum - 1] ?? '';
+      return `\n${type} at ${lineNum}:${linePos}: ${message}\n  ${source}`;
+    })
+    .join('');
+}

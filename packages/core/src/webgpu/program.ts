@@ -1,0 +1,161 @@
+import { DisposedError, SwinFaceError } from '../errors.js';
+import { type Build, build, type CompileHooks } from './build.js';
+import { BufferLedger } from './ledger.js';
+import { LossWatch } from './loss.js';
+import type { Plan } from './lower.js';
+import { type KernelTime, profileSteps } from './profile.js';
+import { StagingPool } from './staging.js';
+
+/** What a compiled network costs, and what it has done so far. */
+export interface ProgramStatistics {
+  /** Kernels of one run, whatever the number of faces. */
+  readonly dispatches: number;
+  readonly weightBytes: number;
+  /** Buffers of everything between the kernels, input and outputs included. */
+  readonly activationBytes: number;
+  /** All buffers alive now, staging included; 0 after `dispose`. */
+  readonly bytesAlive: number;
+  /** Command buffers submitted and staging buffers mapped since compilation: one each per run. */
+  readonly submits: number;
+  readonly readbacks: number;
+}
+
+/** A plan on a device: pipelines, weights and buffers, ready to run. */
+export class Program {
+  readonly device: GPUDevice;
+  readonly maxFaces: number;
+  readonly #build: Build;
+  readonly #ledger: BufferLedger;
+  readonly #loss: LossWatch;
+  readonly #staging: StagingPool;
+  #submits = 0;
+  #readbacks = 0;
+  #disposed = false;
+
+  private constructor(device: GPUDevice, maxFaces: number, built: Build, ledger: BufferLedger, loss: LossWatch) {
+    this.device = device;
+    this.maxFaces = maxFaces;
+    this.#build = built;
+    this.#ledger = ledger;
+    this.#loss = loss;
+    this.#staging = new StagingPool(
+      ledger,
+      built.outputs.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
+  }
+
+  /**
+   * @throws {UnsupportedDeviceError} if a buffer would exceed the device's limits or its memory
+   * @throws {DeviceLostError} if the device is lost, before or meanwhile
+   * @throws the signal's reason if aborted
+   */
+  static async compile(device: GPUDevice, plan: Plan, hooks: CompileHooks = {}): Promise<Program> {
+    hooks.signal?.throwIfAborted();
+    const ledger = new BufferLedger(device);
+    const loss = new LossWatch(device);
+    try {
+      const built = await loss.guard(build(device, plan, ledger, hooks));
+      return new Program(device, plan.maxFaces, built, ledger, loss);
+    } catch (error) {
+      ledger.clear();
+      throw error;
+    }
+  }
+
+  /** The network's input, float32, for `maxFaces` faces. */
+  get input(): GPUBuffer {
+    return this.#build.input;
+  }
+
+  get statistics(): ProgramStatistics {
+    const { steps, weightBytes, activationBytes } = this.#build;
+    return {
+      dispatches: steps.length,
+      weightBytes,
+      activationBytes,
+      bytesAlive: this.#ledger.bytes,
+      submits: this.#submits,
+      readbacks: this.#readbacks,
+    };
+  }
+
+  /**
+   * Runs every kernel on the first `faces` faces of the input, in one submission. Calls may overlap: everything up to
+   * the submission happens before this method first awaits, and every call has a staging buffer of its own.
+   *
+   * @param prepare fills the input, by writes to the queue or by commands encoded before the kernels
+   * @returns each output of the plan, whole: elements of faces past `faces` mean nothing
+   * @throws {DisposedError} if disposed, before or meanwhile
+   * @throws {DeviceLostError} if the device is lost, before or meanwhile
+   */
+  async run(faces: number, prepare: (encoder: GPUCommandEncoder) => void): Promise<Float32Array[]> {
+    this.#assertUsable();
+    const staging = this.#staging.take();
+    try {
+      const refusal = this.#submit(faces, staging, prepare);
+      const [error] = await this.#loss.guard(Promise.all([refusal, staging.mapAsync(GPUMapMode.READ)]));
+      if (error) throw new SwinFaceError('INTERNAL', `The GPU refused a run: ${error.message}`, { cause: error });
+      this.#readbacks++;
+      const range = staging.getMappedRange();
+      return this.#build.outputs.map(({ offset, bytes }) => new Float32Array(range.slice(offset, offset + bytes)));
+    } catch (cause) {
+      // A lost device fails what was under way, often before it says why: give it a turn.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.#assertUsable(cause);
+      throw cause;
+    } finally {
+      staging.unmap();
+      this.#staging.give(staging);
+    }
+  }
+
+  /**
+   * Time of every kernel in the order they run, on whatever the input holds.
+   *
+   * @throws {UnsupportedDeviceError} if the device lacks `timestamp-query`
+   * @throws {DisposedError} after `dispose`
+   */
+  async profile(faces: number): Promise<KernelTime[]> {
+    this.#assertUsable();
+    this.device.queue.writeBuffer(this.#build.uniform, 0, Uint32Array.of(faces));
+    return this.#loss.guard(profileSteps(this.device, this.#build.steps, faces));
+  }
+
+  /** Frees every buffer; runs under way reject with {@link DisposedError}. The device stays its owner's. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#ledger.clear();
+  }
+
+  #assertUsable(cause?: unknown): void {
+    if (this.#disposed) throw new DisposedError('The network was disposed.', { cause });
+    this.#loss.assertAlive();
+  }
+
+  /** Encodes and submits. Resolves to what the device had against it, if anything. */
+  #submit(faces: number, staging: GPUBuffer, prepare: (encoder: GPUCommandEncoder) => void): Promise<GPUError | null> {
+    const { queue } = this.device;
+    this.device.pushErrorScope('validation');
+    try {
+      const encoder = this.device.createCommandEncoder({ label: 'swinface' });
+      prepare(encoder);
+      queue.writeBuffer(this.#build.uniform, 0, Uint32Array.of(faces));
+      const pass = encoder.beginComputePass({ label: 'swinface' });
+      for (const { pipeline, bindGroup, grid } of this.#build.steps) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, bindGroup);
+        pass.dispatchWorkgroups(...grid(faces));
+      }
+      pass.end();
+      for (const { buffer, offset, bytes } of this.#build.outputs) {
+        encoder.copyBufferToBuffer(buffer, 0, staging, offset, bytes);
+      }
+      queue.submit([encoder.finish()]);
+      this.#submits++;
+    } catch (error) {
+      this.device.popErrorScope().catch(() => {});
+      throw error;
+    }
+    return this.device.popErrorScope();
+  }
+}
