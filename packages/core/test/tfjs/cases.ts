@@ -42,6 +42,13 @@ export const CASES: Readonly<Record<string, Case>> = {
       heads: 1,
       shift: 3,
     }),
+  'windowAttention of 67,280 rows, more than WebGPU dispatches at once': (ops, make) =>
+    ops.windowAttention(make('qkv', [1, 116 ** 2, 15]), make('table', [49, 5]), {
+      size: 116,
+      window: 4,
+      heads: 5,
+      shift: 0,
+    }),
   'mergePatches, odd half': (ops, make) => ops.mergePatches(make('x', [2, 36, 5]), 6),
   'averagePool by 3': (ops, make) => ops.averagePool(make('x', [2, 36, 5]), 6, 3),
   meanTokens: (ops, make) => ops.meanTokens(make('x', [2, 49, 5], 1, 3)),

@@ -1,0 +1,93 @@
+import { assembleWeights, foldWeights, selectOutputs } from '@swinface/core';
+import { TfjsEngine } from '@swinface/core/tfjs';
+import {
+  compareWithGolden,
+  expectAllClose,
+  golden,
+  nodeAdapter,
+  syntheticInput,
+  syntheticWeights,
+} from '@swinface/testing';
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CASES, checkCase } from '../tfjs/cases.js';
+import { TINY } from '../tfjs/tiny.js';
+
+const selection = selectOutputs(TINY);
+const weights = foldWeights(assembleWeights(selection, syntheticWeights(TINY)));
+const face = syntheticInput('face', [1, 3, 32, 32]).data;
+const tiny = (device: GPUDevice) => TfjsEngine.create({ backend: 'webgpu', device, selection, weights, maxFaces: 1 });
+let device: GPUDevice;
+
+beforeAll(async () => {
+  const adapter = await nodeAdapter();
+  device = await adapter.requestDevice();
+  // tfjs asks for `navigator.gpu` even where it is handed a device.
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu: {} }, configurable: true });
+  await tf.setBackend('cpu');
+});
+afterAll(() => device.destroy());
+
+test('reproduces the golden outputs on a device handed in and leaves no tensors behind', async () => {
+  const nano = await golden('swinface-nano');
+  const selection = selectOutputs(nano.config);
+  const weights = foldWeights(assembleWeights(selection, nano.weights));
+  const before = tf.memory().numTensors;
+  const engine = await TfjsEngine.create({
+    backend: 'webgpu',
+    device,
+    selection,
+    weights,
+    maxFaces: 1,
+    keepLevels: true,
+  });
+  expect(tf.getBackend()).toBe('cpu');
+  const ready = tf.memory().numTensors;
+  const lines = compareWithGolden(nano, selection, await engine.run(nano.input.data.subarray(0, 3 * 112 * 112), 1));
+  expect(lines).toHaveLength(43 + 4);
+  for (const line of lines) expect(line, line.output).toMatchObject({ passed: true });
+  expect(tf.memory().numTensors).toBe(ready);
+  engine.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+});
+
+test('engines share the backend of a device, and the last one gives it back', async () => {
+  const [first, second] = await Promise.all([tiny(device), tiny(device)]);
+  expect(second.backendName).toBe(first.backendName);
+  const expected = await first.run(face, 1);
+  first.dispose();
+  expect(await second.run(face, 1)).toEqual(expected);
+  second.dispose();
+  expect(tf.findBackend(second.backendName)).toBeNull();
+
+  // The device is its owner's: it still works, and an engine made on it anew does too.
+  const third = await tiny(device);
+  expectAllClose((await third.run(face, 1)).logits ?? [], expected.logits ?? [], { atol: 1e-6, rtol: 1e-6 });
+  third.dispose();
+});
+
+describe('TfjsOps on webgpu', () => {
+  let engine: TfjsEngine;
+  beforeAll(async () => {
+    engine = await tiny(device);
+    await tf.setBackend(engine.backendName);
+  });
+  afterAll(async () => {
+    await tf.setBackend('cpu');
+    engine.dispose();
+  });
+
+  test.each(Object.keys(CASES))('%s', checkCase);
+});
+
+test('the loss of the device is told as such', async () => {
+  const adapter = await nodeAdapter();
+  const doomed = await adapter.requestDevice();
+  const engine = await tiny(doomed);
+  const run = engine.run(face, 1);
+  doomed.destroy();
+  await expect(run).rejects.toMatchObject({ code: 'DEVICE_LOST' });
+  await expect(engine.run(face, 1)).rejects.toMatchObject({ code: 'DEVICE_LOST' });
+  engine.dispose();
+});
