@@ -72,13 +72,14 @@ export class OnnxOps implements Ops<OnnxValue> {
     const moved = windows > 1;
 
     const ordered = moved ? p.gather(graph, qkv, 1, order) : qkv; // [B, windows * area, 3C]
-    const split = p.reshape(graph, ordered, [times(faces, windows), area, 3, heads, width]);
-    const stacked = p.transpose(graph, split, [2, 0, 3, 1, 4]); // [3, B * windows, heads, area, width]
-    const part = (index: number) =>
-      p.reshape(graph, p.slice(graph, stacked, 0, index, index + 1), [times(faces, windows), heads, area, width]);
-    const query = p.mul(graph, part(0), graph.scalar(width ** -0.5));
-    const scores = p.matMul(graph, query, p.transposeLast(graph, part(1))); // [B * windows, heads, area, area]
-    const mixed = p.matMul(graph, this.#attend(scores, table, { size, window, heads, shift }), part(2));
+    const packedHeads = p.reshape(graph, ordered, [times(faces, windows), area, 3, heads, width]);
+    const stacked = p.transpose(graph, packedHeads, [2, 0, 3, 1, 4]); // [3, B * windows, heads, area, width]
+    const [q, k, v] = p
+      .split(graph, stacked, 0, 3)
+      .map((part) => p.reshape(graph, part, [times(faces, windows), heads, area, width])) as [V, V, V];
+    const query = p.mul(graph, q, graph.scalar(width ** -0.5));
+    const scores = p.matMul(graph, query, p.transposeLast(graph, k)); // [B * windows, heads, area, area]
+    const mixed = p.matMul(graph, this.#attend(scores, table, { size, window, heads, shift }), v);
     const joined = p.transpose(graph, mixed, [0, 2, 1, 3]); // [B * windows, area, heads, width]
     const flat = p.reshape(graph, joined, [faces, tokens, channels]);
     return moved ? p.gather(graph, flat, 1, inverseOrder(order)) : flat;

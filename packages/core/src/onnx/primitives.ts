@@ -100,6 +100,14 @@ export function slice(graph: OnnxGraph, x: Value, axis: number, from: number, to
   return graph.emit('Slice', [x, graph.integers([from]), graph.integers([to]), graph.integers([axis])], shape);
 }
 
+/** `parts` equal pieces along `axis`. */
+export function split(graph: OnnxGraph, x: Value, axis: number, parts: number): Value[] {
+  const shape = x.shape.map((side, i) => (i === axis ? side / parts : side));
+  const outputs = Array.from({ length: parts }, () => ({ name: graph.fresh(), shape }));
+  graph.nodes.push({ op: 'Split', inputs: [x], outputs, attributes: { axis, num_outputs: parts } });
+  return outputs;
+}
+
 export function concat(graph: OnnxGraph, parts: readonly Value[], axis: number): Value {
   const [first] = parts;
   if (!first) throw new RangeError('Nothing to concatenate');
