@@ -49,7 +49,7 @@ function pencilRing({ x, y, width, height }: Rect): string {
 }
 
 /** All landmarks as one path of zero-length strokes, which round caps turn into dots. */
-function dots({ landmarks }: Face, mirror: (x: number) => number): string {
+function dots({ landmarks = new Float32Array() }: Face, mirror: (x: number) => number): string {
   let path = '';
   for (let i = 0; i + 2 < landmarks.length; i += 3) {
     path += `M${mirror(landmarks[i] ?? 0).toFixed(1)} ${(landmarks[i + 1] ?? 0).toFixed(1)}h0`;

@@ -243,7 +243,7 @@ async function openNetwork(settings: Settings, signal: AbortSignal, report: (eve
   const groups = cropGroups(model.manifest, settings.outputs);
   report({ stage: 'engine', loaded: 0, total: 1 });
   const { maxFaces } = settings;
-  const chosen: ChosenBackend = await chooseBackend({ model, groups, maxFaces }, settings, signal);
+  const chosen: ChosenBackend = await chooseBackend({ model, groups, maxFaces, signal }, settings);
   report({ stage: 'engine', loaded: 1, total: 1 });
   return { model, groups, maxFaces, chosen };
 }

@@ -49,6 +49,7 @@ export interface BackendInput {
   readonly model: LoadedModel;
   readonly groups: readonly CropGroup[];
   readonly maxFaces: number;
+  readonly signal: AbortSignal;
 }
 
 /** The backend in use, and why it is not the first choice where it is not. */
@@ -70,14 +71,10 @@ const FALLBACKS: Readonly<Record<EngineChoice, readonly EngineKind[]>> = {
  * @throws {UnsupportedDeviceError} if none can, saying why of each
  * @throws {WeightsInvalidError | InvalidInputError} if the model is at fault, which no other engine would change
  */
-export async function chooseBackend(
-  input: BackendInput,
-  settings: Settings,
-  signal: AbortSignal,
-): Promise<ChosenBackend> {
+export async function chooseBackend(input: BackendInput, settings: Settings): Promise<ChosenBackend> {
   const failures: { readonly kind: EngineKind; readonly cause: unknown }[] = [];
   for (const kind of FALLBACKS[settings.engine]) {
-    signal.throwIfAborted();
+    input.signal.throwIfAborted();
     try {
       const backend = await openBackend(kind, input, settings);
       const reason = failures.map(({ kind, cause }) => `${NAMES[kind]}: ${messageOf(cause)}`).join(' ');
@@ -102,7 +99,8 @@ const NAMES: Readonly<Record<EngineKind, string>> = { webgpu: 'WebGPU', wasm: 'W
 async function openBackend(kind: EngineKind, input: BackendInput, { device, assets }: Settings): Promise<Backend> {
   if (kind === 'webgpu') return (await import('./webgpu-backend.js')).openWebGpuBackend(input, device);
   const { openTfjsBackend } = await import('./tfjs-backend.js');
-  return openTfjsBackend(kind, input, absolute(assets.tfjsWasm.replace(/\/*$/, '/')));
+  const { tfjsWasm } = assets;
+  return openTfjsBackend(kind, input, tfjsWasm === undefined ? undefined : absolute(tfjsWasm.replace(/\/*$/, '/')));
 }
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

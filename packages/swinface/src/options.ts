@@ -10,7 +10,8 @@ export interface Settings {
   readonly engine: EngineChoice;
   readonly device: GPUDevice | undefined;
   readonly locator: LocatorOption;
-  readonly assets: AssetUrls;
+  /** `tfjsWasm` is undefined where tfjs finds its files itself: outside pages. */
+  readonly assets: Omit<AssetUrls, 'tfjsWasm'> & { readonly tfjsWasm: string | undefined };
 }
 
 const ENGINES: readonly EngineChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
@@ -43,12 +44,15 @@ export function checkedOptions(options: FaceAnalyzerOptions): Settings {
   }
   const unknown = Object.keys(assets).find((name) => !Object.hasOwn(DEFAULT_ASSETS, name));
   if (unknown) throw invalid('assets', Object.keys(DEFAULT_ASSETS).join(', '), unknown);
-  return { model, outputs, maxFaces, engine, device, locator, assets: { ...DEFAULT_ASSETS, ...assets } };
+  const tfjsWasm = assets.tfjsWasm ?? (pageAddress() === undefined ? undefined : DEFAULT_ASSETS.tfjsWasm);
+  return { model, outputs, maxFaces, engine, device, locator, assets: { ...DEFAULT_ASSETS, ...assets, tfjsWasm } };
 }
+
+const pageAddress = (): string | undefined => globalThis.document?.baseURI ?? globalThis.location?.href;
 
 /** Absolute address of an asset, since wasm loaders resolve relative ones each in their own way. As it is outside pages. */
 export function absolute(address: string): string {
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  const base = pageAddress();
   return base === undefined ? address : new URL(address, base).href;
 }
 

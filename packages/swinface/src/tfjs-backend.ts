@@ -7,7 +7,7 @@ import type { Backend, BackendInput } from './backend.js';
 export async function openTfjsBackend(
   kind: 'wasm' | 'cpu',
   { model, groups, maxFaces }: BackendInput,
-  wasmPaths: string,
+  wasmPaths: string | undefined,
 ): Promise<Backend> {
   const engines: TfjsEngine[] = [];
   const dispose = () => {
@@ -16,7 +16,8 @@ export async function openTfjsBackend(
   try {
     for (const { selection } of groups) {
       const weights = foldWeights(assembleWeights(selection, model.weights));
-      engines.push(await TfjsEngine.create({ backend: kind, selection, weights, maxFaces, wasmPaths }));
+      const paths = wasmPaths === undefined ? {} : { wasmPaths };
+      engines.push(await TfjsEngine.create({ backend: kind, selection, weights, maxFaces, ...paths }));
     }
   } catch (error) {
     dispose();

@@ -66,7 +66,7 @@ export interface AssetUrls {
   readonly landmarkModel: string;
   /** Folder with the models of the npm package `@vladmandic/face-api`. Default `/assets/face-api`. */
   readonly faceApiModels: string;
-  /** Folder with the wasm files of `@tensorflow/tfjs-backend-wasm`. Default `/assets/tfjs`. */
+  /** Folder with the wasm files of `@tensorflow/tfjs-backend-wasm`. Default `/assets/tfjs`; outside pages, the package's own. */
   readonly tfjsWasm: string;
 }
 

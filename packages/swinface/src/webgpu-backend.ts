@@ -10,7 +10,7 @@ import type { Backend, BackendInput } from './backend.js';
  * @param shared a device of the caller's, which is not destroyed; else one is requested
  */
 export async function openWebGpuBackend(
-  { model, groups, maxFaces }: BackendInput,
+  { model, groups, maxFaces, signal }: BackendInput,
   shared: GPUDevice | undefined,
 ): Promise<Backend> {
   const device = shared ?? (await requestDevice()).device;
@@ -25,7 +25,7 @@ export async function openWebGpuBackend(
     warp = await GpuWarp.create(device);
     for (const { selection } of groups) {
       const weights = foldWeights(assembleWeights(selection, model.weights));
-      engines.push(await WebGpuEngine.compile({ device, selection, weights, maxFaces }));
+      engines.push(await WebGpuEngine.compile({ device, selection, weights, maxFaces, signal }));
     }
   } catch (error) {
     dispose();

@@ -1,0 +1,104 @@
+import { vi } from 'vitest';
+
+/**
+ * The few browser classes that a decoded picture is made of, as plain pixels. They stand in for a browser's decoder and
+ * canvas only; everything that is tested runs unchanged on top.
+ */
+class PixelImage {
+  constructor(
+    readonly data: Uint8ClampedArray,
+    readonly width: number,
+    readonly height: number,
+  ) {}
+}
+
+/** Bitmaps that were made and not yet closed. */
+export const open = new Set<PixelBitmap>();
+
+class PixelBitmap extends PixelImage {
+  close(): void {
+    open.delete(this);
+  }
+}
+
+class PixelCanvas {
+  readonly #data: Uint8ClampedArray;
+
+  constructor(
+    readonly width: number,
+    readonly height: number,
+  ) {
+    this.#data = new Uint8ClampedArray(4 * width * height);
+  }
+
+  getContext() {
+    return {
+      drawImage: (image: PixelImage, left: number, top: number) => {
+        for (let y = 0; y < this.height; y++) {
+          for (let x = 0; x < this.width; x++) {
+            const [column, row] = [x - left, y - top];
+            if (column < 0 || row < 0 || column >= image.width || row >= image.height) continue;
+            const from = 4 * (row * image.width + column);
+            this.#data.set(image.data.subarray(from, from + 4), 4 * (y * this.width + x));
+          }
+        }
+      },
+      getImageData: () => new PixelImage(this.#data.slice(), this.width, this.height),
+    };
+  }
+}
+
+/** A video that shows a frame when it is told to. */
+export class PixelVideo extends EventTarget {
+  readonly readyState = 4;
+  ended = false;
+  data = new Uint8ClampedArray();
+  width = 0;
+  height = 0;
+  /** Callbacks that wait for a frame. */
+  readonly waiting = new Map<number, (now: number, metadata: { mediaTime: number }) => void>();
+  #handles = 0;
+
+  requestVideoFrameCallback(callback: (now: number, metadata: { mediaTime: number }) => void): number {
+    this.waiting.set(++this.#handles, callback);
+    return this.#handles;
+  }
+
+  cancelVideoFrameCallback(handle: number): void {
+    this.waiting.delete(handle);
+  }
+
+  /** Shows a frame, as browsers do: each request is answered once. */
+  show(frame: PixelImage, mediaTime: number): void {
+    Object.assign(this, { data: frame.data, width: frame.width, height: frame.height });
+    const callbacks = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const callback of callbacks) callback(0, { mediaTime });
+  }
+
+  end(): void {
+    this.ended = true;
+    this.dispatchEvent(new Event('ended'));
+  }
+
+  get element(): HTMLVideoElement {
+    return this as unknown as HTMLVideoElement;
+  }
+}
+
+/** Puts the stand-ins in place; `vi.unstubAllGlobals()` removes them. */
+export function stubCanvas(): void {
+  vi.stubGlobal('ImageData', PixelImage);
+  vi.stubGlobal('ImageBitmap', PixelBitmap);
+  vi.stubGlobal('OffscreenCanvas', PixelCanvas);
+  vi.stubGlobal('HTMLVideoElement', PixelVideo);
+  vi.stubGlobal('createImageBitmap', async ({ data, width, height }: PixelImage) => {
+    const bitmap = new PixelBitmap(data.slice(), width, height);
+    open.add(bitmap);
+    return bitmap;
+  });
+}
+
+/** A picture as the page would hand it in; needs {@link stubCanvas}. */
+export const imageData = (data: Uint8ClampedArray, width: number, height: number): ImageData =>
+  new PixelImage(data, width, height) as unknown as ImageData;

@@ -1,0 +1,44 @@
+import type { FaceLocator, FivePoints, LocateOptions } from '@swinface/alignment';
+import { locatedFace } from './model.js';
+
+/** Finds what it is told; waits where it is told to; never serves two calls at a time. */
+export class StubLocator implements FaceLocator {
+  readonly name = 'face-api';
+  readonly landmarkModel = 'face-api-68';
+  readonly description = 'a stub';
+  readonly calls: LocateOptions[] = [];
+  disposed = false;
+  gate: Promise<void> = Promise.resolve();
+  running = 0;
+
+  constructor(public points: readonly FivePoints[]) {}
+
+  async locate(_: unknown, options: LocateOptions = {}) {
+    this.calls.push(options);
+    if (this.running > 0) throw new Error('two calls at a time');
+    this.running++;
+    try {
+      await this.gate;
+      return this.points.map(locatedFace);
+    } finally {
+      this.running--;
+    }
+  }
+
+  dispose() {
+    this.disposed = true;
+  }
+
+  [Symbol.dispose]() {
+    this.dispose();
+  }
+}
+
+/** A promise and what resolves it. */
+export function gate() {
+  let release = () => {};
+  const closed = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { closed, release };
+}
