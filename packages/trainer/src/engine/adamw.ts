@@ -1,0 +1,76 @@
+import type { OptimiserRecipe } from '../recipe.js';
+import type { ParameterStore } from './parameters.js';
+
+const EPSILON = 1e-8;
+
+/** Share of the highest learning rate at `progress` in [0, 1]: linear warm-up, then half a cosine down to the minimum. */
+export function learningRate(recipe: OptimiserRecipe, progress: number): number {
+  const { learningRate: peak, minimum, warmUp } = recipe;
+  if (progress < warmUp) return (peak * progress) / warmUp;
+  const along = Math.min(1, (progress - warmUp) / Math.max(1e-9, 1 - warmUp));
+  return minimum + (peak - minimum) * 0.5 * (1 + Math.cos(Math.PI * along));
+}
+
+/** AdamW (arXiv:1711.05101) with gradients clipped by their global norm, and a moving average of everything. */
+export class AdamW {
+  readonly first: Float32Array;
+  readonly second: Float32Array;
+  /** Moving average of all values, running statistics included. */
+  readonly average: Float32Array;
+  /** Steps taken. */
+  steps = 0;
+
+  constructor(
+    readonly store: ParameterStore,
+    readonly recipe: OptimiserRecipe,
+  ) {
+    const { length } = store.values;
+    this.first = new Float32Array(length);
+    this.second = new Float32Array(length);
+    this.average = store.values.slice();
+  }
+
+  /** Global norm of the gradients; not finite as soon as one of them is not. */
+  norm(gradients: ReadonlyMap<string, Float32Array>): number {
+    let square = 0;
+    for (const gradient of gradients.values()) {
+      for (let i = 0; i < gradient.length; i++) square += (gradient[i] as number) * (gradient[i] as number);
+    }
+    return Math.sqrt(square);
+  }
+
+  /** One update; `norm` is that of `gradients`. */
+  step(gradients: ReadonlyMap<string, Float32Array>, norm: number, rate: number): void {
+    const { beta1, beta2, weightDecay, clip } = this.recipe;
+    const { values, segments } = this.store;
+    const { first, second } = this;
+    this.steps++;
+    const scale = norm > clip ? clip / norm : 1;
+    const size = rate / (1 - beta1 ** this.steps);
+    const correction = 1 / (1 - beta2 ** this.steps);
+    for (const [name, gradient] of gradients) {
+      const segment = segments.get(name);
+      if (!segment) continue;
+      const keep = segment.decays ? 1 - rate * weightDecay : 1;
+      // Indices are bounded by the segment; see `norm`.
+      for (let i = 0, at = segment.offset; i < gradient.length; i++, at++) {
+        const g = (gradient[i] as number) * scale;
+        const m = beta1 * (first[at] as number) + (1 - beta1) * g;
+        const v = beta2 * (second[at] as number) + (1 - beta2) * g * g;
+        first[at] = m;
+        second[at] = v;
+        values[at] = (values[at] as number) * keep - (size * m) / (Math.sqrt(v * correction) + EPSILON);
+      }
+    }
+  }
+
+  /** Takes the values into their average; call once per step, after running statistics have moved too. */
+  follow(): void {
+    const decay = Math.min(this.recipe.averaging, (1 + this.steps) / (10 + this.steps));
+    const { average } = this;
+    const { values } = this.store;
+    for (let i = 0; i < values.length; i++) {
+      average[i] = decay * (average[i] as number) + (1 - decay) * (values[i] as number);
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import {
+  assembleWeights,
+  type HostTensor,
+  InvalidInputError,
+  isHostTensor,
+  type ModelConfig,
+  mapWeights,
+  type OutputSelection,
+  placedTasks,
+  sizeOf,
+  tensorShapes,
+  type WeightMap,
+} from '@swinface/core';
+import { Random } from '../data/random.js';
+
+/** Where a tensor lies in a {@link ParameterStore}. */
+export interface Segment {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly size: number;
+  /** Learnt by gradients; running statistics are not. */
+  readonly trainable: boolean;
+  /** Shrunk by weight decay: matrices and filters, but no norms, biases or tables. */
+  readonly decays: boolean;
+}
+
+const isRunning = (name: string) => /running_(mean|var)$/.test(name);
+const decays = (name: string, shape: readonly number[]) =>
+  shape.length > 1 && !/(bias|relative_position_bias_table)$/.test(name) && !/norm/.test(name);
+
+/** All tensors of a model in one array, so that the optimiser is one loop. */
+export class ParameterStore {
+  readonly segments: ReadonlyMap<string, Segment>;
+  readonly values: Float32Array;
+
+  constructor(tensors: ReadonlyMap<string, HostTensor>) {
+    const segments = new Map<string, Segment>();
+    let offset = 0;
+    for (const [name, { shape }] of tensors) {
+      const size = sizeOf(shape);
+      const trainable = !isRunning(name);
+      segments.set(name, { name, shape, offset, size, trainable, decays: trainable && decays(name, shape) });
+      offset += size;
+    }
+    this.segments = segments;
+    this.values = new Float32Array(offset);
+    for (const [name, { data }] of tensors) this.view(name).set(data);
+  }
+
+  /** The part of `values` (or of an array laid out alike) that holds a tensor. */
+  view(name: string, values: Float32Array = this.values): Float32Array {
+    const segment = this.segments.get(name);
+    if (!segment) throw new InvalidInputError(`There is no parameter ${name}.`);
+    return values.subarray(segment.offset, segment.offset + segment.size);
+  }
+
+  /** Views of every tensor. */
+  tensors(values: Float32Array = this.values): Map<string, HostTensor> {
+    return new Map([...this.segments].map(([name, { shape }]) => [name, { shape, data: this.view(name, values) }]));
+  }
+}
+
+/** Tensors under the paths that `assembleWeights` gives them, subnets stacked. */
+export function flattenWeights(selection: OutputSelection, weights: WeightMap): Map<string, HostTensor> {
+  const tensors = new Map<string, HostTensor>();
+  mapWeights(assembleWeights(selection, weights), isHostTensor, (tensor, path) => tensors.set(path, tensor));
+  return tensors;
+}
+
+const PATHS: readonly (readonly [RegExp, string])[] = [
+  [/^backbone\.(patch_embed|layers)\./, '$1.'],
+  [/^backbone\.(norm|feature)\./, 'recognition.$1.'],
+  [/^fam\.nets\.\d+\.conv\.convs\.(\d)\.weight$/, 'subnets.convs.$1'],
+  [/^fam\.nets\.\d+\.channel_attention\.mlp\.1\./, 'subnets.channel_attention.fc1.'],
+  [/^fam\.nets\.\d+\.channel_attention\.mlp\.3\./, 'subnets.channel_attention.fc2.'],
+  [/^fam\.nets\.\d+\.norm\./, 'subnets.norm.'],
+  [/^tss\.nets\.\d+\.feature\.0\./, 'subnets.tss.0.'],
+  [/^tss\.nets\.\d+\.feature\.3\./, 'subnets.tss.1.'],
+  [/^om\.output_fcs\.\d+\./, 'subnets.output_fcs.'],
+];
+
+/**
+ * The checkpoint's own tensors again: the inverse of {@link flattenWeights} for a selection of all outputs. The tensors
+ * are views.
+ */
+export function unflattenWeights(
+  config: ModelConfig,
+  tensors: ReadonlyMap<string, HostTensor>,
+): Map<string, HostTensor> {
+  // Rows of the joined task outputs go by subnet, not by task index.
+  const firstRow = new Map<number, number>();
+  let row = 0;
+  const tasks = placedTasks(config);
+  config.subnets.forEach((_, subnet) => {
+    for (const task of tasks.filter((entry) => entry.subnet === subnet)) {
+      firstRow.set(task.index, row);
+      row += task.task.logits;
+    }
+  });
+  const weights = new Map<string, HostTensor>();
+  for (const [name, shape] of tensorShapes(config)) {
+    const [pattern, replacement] = PATHS.find(([regexp]) => regexp.test(name)) ?? [/^$/, ''];
+    const path = name.replace(pattern, replacement);
+    const tensor = tensors.get(path);
+    if (!tensor) throw new InvalidInputError(`The tensor ${name} is nowhere among the parameters.`, { expected: path });
+    const size = sizeOf(shape);
+    const [, net, task] = /^(?:fam|tss)\.nets\.(\d+)\.|^om\.output_fcs\.(\d+)\./.exec(name) ?? [];
+    let start = 0;
+    if (net !== undefined) start = Number(net) * size;
+    if (task !== undefined) start = (firstRow.get(Number(task)) ?? 0) * sizeOf(shape.slice(1));
+    weights.set(name, { shape, data: tensor.data.subarray(start, start + size) });
+  }
+  return weights;
+}
+
+/**
+ * Weights to start training from. Matrices are normal with the variance that keeps signals the same size (doubled
+ * before a ReLU); the last matrix of each residual branch is divided by the root of the number of branches; norms start
+ * as identities, biases at zero.
+ */
+export function initialWeights(config: ModelConfig, seed: number): Map<string, HostTensor> {
+  const branches = 2 * config.depths.reduce((sum, depth) => sum + depth, 0);
+  let index = 0;
+  const weights = new Map<string, HostTensor>();
+  for (const [name, shape] of tensorShapes(config)) {
+    const random = new Random(seed, 0x1217, index++);
+    const data = new Float32Array(sizeOf(shape));
+    if (/running_var$|(norm\d?|feature\.[13])\.weight$/.test(name) && !name.startsWith('tss.')) data.fill(1);
+    else if (name.endsWith('relative_position_bias_table')) fillNormal(data, random, 0.02);
+    else if (name.endsWith('.weight')) fillNormal(data, random, deviation(name, shape, branches));
+    weights.set(name, { shape, data });
+  }
+  return weights;
+}
+
+function deviation(name: string, shape: readonly number[], branches: number): number {
+  const fanIn = sizeOf(shape.slice(1));
+  const beforeRelu = /conv\.convs|channel_attention\.mlp\.1|^tss/.test(name);
+  const branchEnd = /attn\.proj|mlp\.fc2/.test(name);
+  // Logits start near zero: no class is favoured before anything is learnt.
+  const output = name.startsWith('om.');
+  return Math.sqrt((beforeRelu ? 2 : 1) / fanIn) * (branchEnd ? Math.sqrt(1 / branches) : 1) * (output ? 0.1 : 1);
+}
+
+function fillNormal(data: Float32Array, random: Random, scale: number): void {
+  for (let i = 0; i < data.length; i++) data[i] = random.normal() * scale;
+}

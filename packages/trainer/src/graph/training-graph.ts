@@ -1,0 +1,90 @@
+import { type ModelWeights, type OutputSelection, swinFace } from '@swinface/core';
+import { OnnxGraph, type OnnxValue } from '@swinface/core/onnx';
+import { createObjectives, type Objective, recordLosses } from '../objectives/index.js';
+import type { Recipe } from '../recipe.js';
+import { differentiate } from './differentiate.js';
+import { type RandomMask, type Regularisation, TrainingOps } from './training-ops.js';
+
+/** A step's forward and backward pass as one ONNX model, and how to feed and read it. */
+export interface TrainingGraph {
+  readonly model: Uint8Array<ArrayBuffer>;
+  /** Names and shapes of the parameters, which are inputs; each has an output `gradient.<name>`. */
+  readonly parameters: ReadonlyMap<string, readonly number[]>;
+  readonly masks: readonly RandomMask[];
+  /** Running statistics [name, output of this batch's, samples, whether a variance]. */
+  readonly statistics: readonly RunningStatistic[];
+  readonly objectives: readonly Objective[];
+  /** Entries of the output `losses`. */
+  readonly tasks: readonly string[];
+}
+
+/** A running statistic and the output that holds the same statistic of the batch. */
+export interface RunningStatistic {
+  readonly name: string;
+  readonly output: string;
+  /** What the batch's statistic is multiplied by before it is averaged in: n / (n - 1) for variances. */
+  readonly correction: number;
+}
+
+/** Shapes of all weights of a selection as `assembleWeights` arranges them. */
+export type WeightShapes = ModelWeights<readonly number[]>;
+
+/**
+ * Records the network, its objectives and (unless `forwardOnly`) the gradients of all parameters for one batch size.
+ */
+export function recordTrainingGraph(
+  selection: OutputSelection,
+  weights: ModelWeights<OnnxValue>,
+  recipe: Pick<Recipe, 'batch' | 'regularisation' | 'objectives'>,
+  { forwardOnly = false }: { forwardOnly?: boolean } = {},
+): TrainingGraph {
+  const { batch, regularisation } = recipe;
+  const graph = new OnnxGraph();
+  const side = selection.config.image;
+  const image = graph.input('image', [batch, 3, side, side]);
+  const parameters: OnnxValue[] = [];
+  const visit = (value: unknown): void => {
+    if (isValue(value)) {
+      if (!isRunning(value.name)) parameters.push(graph.input(value.name, value.shape));
+    } else if (typeof value === 'object' && value !== null) Object.values(value).forEach(visit);
+  };
+  visit(weights);
+
+  const ops = new TrainingOps(graph, regularisation satisfies Regularisation);
+  const { embedding, logits } = swinFace(ops, selection, weights, image);
+  const objectives = createObjectives(selection, recipe.objectives);
+  const recorded = recordLosses(
+    { graph, selection, batch, embedding, logits },
+    objectives,
+    recipe.objectives.weighting,
+  );
+  if (recorded.logVariances) parameters.push(recorded.logVariances);
+
+  const statistics = ops.statistics.flatMap(({ runningMean, runningVariance, mean, variance, count }) => {
+    graph.output(`batch.${runningMean}`, mean);
+    graph.output(`batch.${runningVariance}`, variance);
+    return [
+      { name: runningMean, output: `batch.${runningMean}`, correction: 1 },
+      { name: runningVariance, output: `batch.${runningVariance}`, correction: count / Math.max(1, count - 1) },
+    ];
+  });
+  const gradients = forwardOnly ? [] : differentiate(graph, recorded.total, parameters);
+  graph.output('total', recorded.total);
+  graph.output('losses', recorded.losses);
+  gradients.forEach((gradient, index) => {
+    graph.output(`gradient.${parameters[index]?.name}`, gradient);
+  });
+  return {
+    model: graph.toModel('swinface-trainer'),
+    parameters: new Map(parameters.map(({ name, shape }) => [name, shape])),
+    masks: ops.masks,
+    statistics,
+    objectives,
+    tasks: recorded.tasks,
+  };
+}
+
+const isRunning = (name: string) => name.endsWith('.running_mean') || name.endsWith('.running_var');
+
+const isValue = (value: unknown): value is OnnxValue =>
+  typeof value === 'object' && value !== null && 'name' in value && 'shape' in value;

@@ -1,0 +1,46 @@
+import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
+import type { TrainingBatch } from '../batch.js';
+import { normalised, type Objective, type ObjectiveFeeds, type RecordingContext } from './objective.js';
+
+/** Keeps the division by a vector's length finite. */
+const TINY = 1e-8;
+
+/**
+ * Learns a teacher's embedding: 1 - cosine to its vector, and, if asked for, the mean square difference of the
+ * cosines between all pairs of a batch (arXiv:1904.05068's idea of relations).
+ */
+export class Distillation implements Objective {
+  readonly tasks: readonly string[];
+
+  constructor(readonly relations: boolean) {
+    this.tasks = relations ? ['Recognition', 'Relations'] : ['Recognition'];
+  }
+
+  record({ graph, batch, embedding }: RecordingContext): OnnxValue {
+    if (!embedding) throw new RangeError('Distillation needs the output Recognition');
+    const target = graph.input('embedding.target', [batch, embedding.shape[1] as number]);
+    const weight = graph.input('embedding.weight', [batch, 1]);
+    const square = p.reduceSum(graph, p.mul(graph, embedding, embedding), [1]);
+    const unit = p.div(graph, embedding, p.sqrt(graph, p.add(graph, square, graph.scalar(TINY))));
+    const cosine = p.reduceSum(graph, p.mul(graph, unit, target), [1]);
+    const distance = p.mul(graph, p.sub(graph, graph.scalar(1), cosine), weight);
+    const loss = p.reshape(graph, p.reduceSum(graph, distance, [0, 1]), [1]);
+    if (!this.relations) return loss;
+    const pairs = (x: OnnxValue) => p.matMul(graph, x, p.transposeLast(graph, x));
+    const gap = p.sub(graph, pairs(unit), pairs(target));
+    const squared = p.mul(graph, p.mul(graph, gap, gap), pairs(weight));
+    return p.concat(graph, [loss, p.reshape(graph, p.reduceSum(graph, squared, [0, 1]), [1])], 0);
+  }
+
+  feed({ embedding, count }: TrainingBatch): ObjectiveFeeds {
+    if (!embedding) throw new RangeError('The batch has no teacher embeddings, which the recipe asks for');
+    const { weights, total } = normalised(embedding.weight);
+    return {
+      feeds: {
+        'embedding.target': { data: embedding.target, shape: [count, embedding.target.length / count] },
+        'embedding.weight': { data: weights, shape: [count, 1] },
+      },
+      labelled: this.tasks.map(() => total),
+    };
+  }
+}

@@ -1,0 +1,101 @@
+import { InvalidInputError } from '@swinface/core';
+import * as v from 'valibot';
+import { type DataRecipe, parseDataRecipe } from './data/recipe.js';
+import type { AgeRecipe } from './objectives/age.js';
+
+/** Which losses are learnt and how they are weighted against each other. */
+export interface ObjectivesRecipe {
+  readonly weighting: 'uniform' | 'uncertainty';
+  /** Weight of a task's loss in the total by task name; `default` for the tasks not named. */
+  readonly weights: Readonly<Record<string, number>> & { readonly default: number };
+  readonly labelSmoothing: number;
+  readonly age: AgeRecipe;
+  readonly distillation: 'off' | 'cosine' | 'relational';
+}
+
+/** AdamW and its schedule. */
+export interface OptimiserRecipe {
+  readonly learningRate: number;
+  /** Learning rate at the end of the cosine. */
+  readonly minimum: number;
+  /** Share of the training over which the learning rate grows linearly from zero. */
+  readonly warmUp: number;
+  readonly weightDecay: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  /** Largest global norm of a step's gradient. */
+  readonly clip: number;
+  /** Decay of the exponential moving average of the weights, reached as steps / (steps + 10) grows. */
+  readonly averaging: number;
+}
+
+/** Everything that decides a training run. */
+export interface Recipe {
+  /** Name of a preset, which becomes the name of the weights. */
+  readonly model: string;
+  /** Faces per step. */
+  readonly batch: number;
+  /**
+   * Length of the schedule: a number of steps, which a resumed run repeats bit for bit; or minutes of wall-clock time
+   * that the cosine follows, for a machine whose speed is not known.
+   */
+  readonly length: { readonly steps: number } | { readonly minutes: number };
+  readonly seed: number;
+  readonly regularisation: { readonly dropPath: number; readonly dropout: number };
+  readonly optimiser: OptimiserRecipe;
+  readonly objectives: ObjectivesRecipe;
+  /** Where the faces come from; read by `openTrainingSource`. */
+  readonly data: DataRecipe;
+}
+
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
+const notNegative = v.pipe(v.number(), v.minValue(0), v.finite());
+const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+
+const recipeSchema = v.strictObject({
+  model: v.string(),
+  batch: count,
+  length: v.union([v.strictObject({ steps: count }), v.strictObject({ minutes: positive })]),
+  seed: v.pipe(v.number(), v.safeInteger()),
+  regularisation: v.strictObject({ dropPath: v.pipe(share, v.ltValue(1)), dropout: v.pipe(share, v.ltValue(1)) }),
+  optimiser: v.strictObject({
+    learningRate: positive,
+    minimum: notNegative,
+    warmUp: v.pipe(share, v.ltValue(1)),
+    weightDecay: notNegative,
+    beta1: v.pipe(share, v.ltValue(1)),
+    beta2: v.pipe(share, v.ltValue(1)),
+    clip: positive,
+    averaging: v.pipe(share, v.ltValue(1)),
+  }),
+  objectives: v.strictObject({
+    weighting: v.picklist(['uniform', 'uncertainty']),
+    weights: v.objectWithRest({ default: notNegative }, notNegative),
+    labelSmoothing: v.pipe(share, v.ltValue(1)),
+    age: v.strictObject({
+      loss: v.picklist(['swinface', 'absolute']),
+      sigma: positive,
+      ramp: share,
+      centre: v.number(),
+      spread: positive,
+    }),
+    distillation: v.picklist(['off', 'cosine', 'relational']),
+  }),
+  data: v.unknown(),
+});
+
+/**
+ * Checks a recipe read from a file.
+ *
+ * @throws {InvalidInputError} naming the first field that is missing or wrong
+ */
+export function parseRecipe(value: unknown): Recipe {
+  const result = v.safeParse(recipeSchema, value);
+  if (result.success) return { ...result.output, data: parseDataRecipe(result.output.data) };
+  const [issue] = result.issues;
+  throw new InvalidInputError(`The recipe's ${v.getDotPath(issue) ?? 'content'} is wrong.`, {
+    expected: issue.expected ?? issue.message,
+    actual: issue.received,
+  });
+}
