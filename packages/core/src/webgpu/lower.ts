@@ -27,7 +27,8 @@ export interface Plan {
  *   layerNorm, mergePatches -> linear -> gelu | relu, or + residual     product
  *   patchEmbed -> layerNorm                                            patchEmbed
  *   layerNorm -> meanTokens                                            normMean
- *   conv3x3 ... -> concat -> channelAttention -> relu -> maxTokens     conv3x3 per part, channelAttentionPool
+ *   conv3x3 ... -> concat                                              conv3x3 per part
+ *   channelAttention -> relu -> maxTokens                              channelAttentionPool
  *
  * What SwinFace does not contain (a lone gelu, say) has no kernel and is refused.
  *
@@ -77,6 +78,8 @@ class Lowering {
         return this.#patchEmbed(node);
       case 'meanTokens':
         return this.#normMean(node);
+      case 'concat':
+        return this.#convolutions(node);
       case 'maxTokens':
         return this.#channelAttentionPool(node);
       case 'windowAttention': {
@@ -175,8 +178,7 @@ class Lowering {
     const relu = this.#absorb(node.x, 'relu');
     const attention = relu && this.#absorb(relu.x, 'channelAttention');
     if (!attention) return refuse(node);
-    const concat = this.#absorb(attention.x, 'concat');
-    const x = concat ? this.#convolutions(concat) : this.value(attention.x);
+    const x = this.value(attention.x);
     const y = this.bind(node);
     const { label, weights } = attention;
     const kernel = channelAttentionPool({

@@ -1,0 +1,334 @@
+import {
+  assembleWeights,
+  DeviceLostError,
+  DisposedError,
+  foldWeights,
+  InvalidInputError,
+  type ModelConfig,
+  PRESETS,
+  RECOGNITION,
+  selectOutputs,
+  UnsupportedDeviceError,
+} from '@swinface/core';
+import { requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
+import {
+  compareWithGolden,
+  expectAllClose,
+  golden,
+  nodeAdapter,
+  nullAdapter,
+  syntheticWeights,
+} from '@swinface/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { testDevice } from './harness.js';
+
+const nano = await golden('swinface-nano');
+const FACE = 3 * 112 * 112;
+const faces = nano.input.data;
+const weightsFor = (config: ModelConfig, names?: readonly string[]) => {
+  const selection = selectOutputs(config, names);
+  const tensors = config === nano.config ? nano.weights : syntheticWeights(config);
+  return { selection, weights: foldWeights(assembleWeights(selection, tensors)) };
+};
+const compileNano = (on: GPUDevice, maxFaces: number, names?: readonly string[]) =>
+  WebGpuEngine.compile({ device: on, ...weightsFor(nano.config, names), maxFaces });
+
+let device: GPUDevice;
+beforeAll(async () => {
+  device = await testDevice();
+});
+afterAll(() => device.destroy());
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test('swinface-nano: both golden faces, all outputs and levels', async () => {
+  const { selection, weights } = weightsFor(nano.config);
+  using engine = await WebGpuEngine.compile({ device, selection, weights, maxFaces: 2, keepLevels: true });
+  const lines = compareWithGolden(nano, selection, await engine.run(faces, 2));
+  expect(lines).toHaveLength(43 + 4 * 3);
+  for (const line of lines) expect(line, line.output).toMatchObject({ passed: true });
+  // float32 with sums in another order: measured 2e-6, two orders below the bars.
+  expect(Math.max(...lines.map(({ max }) => max))).toBeLessThan(2e-5);
+  expect(engine.description).toMatch(/^WebGPU \(.+\)$/);
+});
+
+test('swinface-t: the first golden face, in at most 100 dispatches', async () => {
+  const expected = await golden('swinface-t');
+  const selection = selectOutputs(expected.config);
+  const weights = foldWeights(assembleWeights(selection, expected.weights));
+  using engine = await WebGpuEngine.compile({ device, selection, weights, maxFaces: 1, keepLevels: true });
+  const lines = compareWithGolden(expected, selection, await engine.run(expected.input.data.subarray(0, FACE), 1));
+  expect(lines).toHaveLength(43 + 4);
+  for (const line of lines) expect(line, line.output).toMatchObject({ passed: true });
+  const worst = lines.reduce((a, b) => (a.max > b.max ? a : b));
+  const embedding = lines.find(({ output }) => output === RECOGNITION);
+  console.log(`swinface-t: ${worst.output} differs most, by ${worst.max}; cosine ${embedding?.cosine}`);
+  expect(engine.statistics.dispatches).toBeLessThanOrEqual(100);
+});
+
+describe('outputs', () => {
+  test('a subset of the tasks gives what the full run gives, in fewer dispatches and bytes', async () => {
+    using all = await compileNano(device, 1);
+    const full = await all.run(faces.subarray(0, FACE), 1);
+    for (const names of [['Age', 'Goatee'], [RECOGNITION], ['Smiling', RECOGNITION]]) {
+      using some = await compileNano(device, 1, names);
+      const raw = await some.run(faces.subarray(0, FACE), 1);
+      expect(raw.embeddings !== undefined).toBe(names.includes(RECOGNITION));
+      expect(raw.levels).toBeUndefined();
+      // Kernels of other sizes may sum in another order.
+      const rounding = { atol: 1e-5, rtol: 1e-5, label: names.join() };
+      if (raw.embeddings) expectAllClose(raw.embeddings, full.embeddings ?? [], rounding);
+      expect(raw.logits?.length ?? 0).toBe(some.selection.logits);
+      for (const { task, offset } of some.selection.tasks) {
+        const there = all.selection.tasks.find((other) => other.task.name === task.name)?.offset ?? Number.NaN;
+        const actual = raw.logits?.subarray(offset, offset + task.logits) ?? [];
+        expectAllClose(actual, full.logits?.subarray(there, there + task.logits) ?? [], rounding);
+      }
+      expect(some.statistics.weightBytes).toBeLessThan(all.statistics.weightBytes);
+      expect(some.statistics.dispatches).toBeLessThan(all.statistics.dispatches + (names.length > 1 ? 1 : 0));
+    }
+  });
+
+  test('a face gets the same numbers alone, in company and in either place', async () => {
+    using engine = await compileNano(device, 3);
+    const [first, second] = [faces.subarray(0, FACE), faces.subarray(FACE, 2 * FACE)];
+    const alone = await engine.run(first, 1);
+    const swapped = await engine.run(Float32Array.from([...second, ...first]), 2);
+    const { feature } = nano.config;
+    expect(alone.embeddings).toHaveLength(feature);
+    expect(swapped.embeddings).toHaveLength(2 * feature);
+    expect(swapped.embeddings?.subarray(feature)).toEqual(alone.embeddings);
+    expect(swapped.logits?.subarray(engine.selection.logits)).toEqual(alone.logits);
+    expect(swapped.embeddings?.subarray(0, feature)).not.toEqual(alone.embeddings);
+  });
+
+  test('runs that overlap do not mix', async () => {
+    using engine = await compileNano(device, 2);
+    const inputs = [0, 1, 0, 1, 1].map((face) => faces.subarray(face * FACE, (face + 1) * FACE));
+    const together = await Promise.all(inputs.map((input) => engine.run(input, 1)));
+    const [a, b] = [await engine.run(inputs[0] ?? faces, 1), await engine.run(inputs[1] ?? faces, 1)];
+    expect(together).toEqual([a, b, a, b, b]);
+    expect(a).not.toEqual(b);
+  });
+
+  test('an input encoded into the same submission', async () => {
+    using engine = await compileNano(device, 1);
+    const size = 4 * FACE;
+    const source = device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    device.queue.writeBuffer(source, 0, Float32Array.from(faces.subarray(FACE)));
+    const copied = await engine.runFromInput(1, (encoder) => {
+      encoder.copyBufferToBuffer(source, 0, engine.input, 0, size);
+    });
+    expect(copied).toEqual(await engine.run(faces.subarray(FACE), 1));
+    source.destroy();
+  });
+
+  test('a face that is not a number leaves its neighbours alone', async () => {
+    using engine = await compileNano(device, 2);
+    const clean = await engine.run(faces, 2);
+    const dirty = await engine.run(
+      faces.map((value, i) => (i < FACE ? Number.NaN : value)),
+      2,
+    );
+    expect(dirty.embeddings?.subarray(nano.config.feature)).toEqual(clean.embeddings?.subarray(nano.config.feature));
+    expect(dirty.logits?.subarray(engine.selection.logits)).toEqual(clean.logits?.subarray(engine.selection.logits));
+  });
+});
+
+describe('costs, counted on the device', () => {
+  test('one submission and one read-back per run, at most 100 dispatches, whatever the number of faces', async () => {
+    using engine = await compileNano(device, 3);
+    const submit = vi.spyOn(device.queue, 'submit');
+    const map = vi.spyOn(GPUBuffer.prototype, 'mapAsync');
+    const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');
+    for (const count of [1, 2]) {
+      await engine.run(faces.subarray(0, count * FACE), count);
+      expect(submit).toHaveBeenCalledTimes(count);
+      expect(submit.mock.lastCall?.[0]).toHaveLength(1);
+      expect(map).toHaveBeenCalledTimes(count);
+      expect(dispatch).toHaveBeenCalledTimes(count * engine.statistics.dispatches);
+    }
+    expect(engine.statistics.dispatches).toBeLessThanOrEqual(100);
+    expect(engine.statistics).toMatchObject({ submits: 2, readbacks: 2 });
+  });
+
+  test('no pipeline is created synchronously, and a second engine of one shape creates none', async () => {
+    const fresh = await testDevice();
+    const sync = vi.spyOn(fresh, 'createComputePipeline');
+    const async = vi.spyOn(fresh, 'createComputePipelineAsync');
+    const [a, b] = await Promise.all([compileNano(fresh, 1), compileNano(fresh, 1)]);
+    const created = async.mock.calls.length;
+    expect(created).toBeGreaterThan(0);
+    expect(created).toBeLessThanOrEqual(a.statistics.dispatches);
+    (await compileNano(fresh, 1)).dispose();
+    expect(async).toHaveBeenCalledTimes(created);
+    expect(sync).not.toHaveBeenCalled();
+    a.dispose();
+    b.dispose();
+    fresh.destroy();
+  });
+
+  test('every buffer created is destroyed, and the ledger says so', async () => {
+    const create = vi.spyOn(device, 'createBuffer');
+    const destroy = vi.spyOn(GPUBuffer.prototype, 'destroy');
+    const engine = await compileNano(device, 2);
+    const compiled = create.mock.calls.length;
+    await Promise.all([engine.run(faces, 2), engine.run(faces, 2)]);
+    const settled = create.mock.calls.length;
+    expect(settled).toBe(compiled + 2); // a staging buffer for each run under way
+    for (let i = 0; i < 5; i++) await engine.run(faces.subarray(0, FACE), 1);
+    expect(create).toHaveBeenCalledTimes(settled);
+    const bytes = create.mock.results.reduce((sum, { value }) => sum + (value as GPUBuffer).size, 0);
+    expect(engine.statistics.bytesAlive).toBe(bytes);
+    for (const [descriptor] of create.mock.calls) expect(descriptor.label).toBeTruthy();
+    engine.dispose();
+    expect(engine.statistics.bytesAlive).toBe(0);
+    expect(new Set(destroy.mock.contexts).size).toBe(settled);
+    engine.dispose();
+  });
+
+  test('one more face costs activations, not weights, and less than its values laid side by side', async () => {
+    using one = await compileNano(device, 1);
+    using four = await compileNano(device, 4);
+    expect(four.statistics.weightBytes).toBe(one.statistics.weightBytes);
+    expect(four.statistics.activationBytes).toBe(4 * one.statistics.activationBytes);
+    expect(four.statistics.dispatches).toBe(one.statistics.dispatches);
+  });
+});
+
+describe('refuses with a typed error', () => {
+  test('a wrong number of faces or of pixels, before and after which the engine works', async () => {
+    using engine = await compileNano(device, 2);
+    const before = await engine.run(faces, 2);
+    for (const count of [0, 3, -1, 1.5, Number.NaN]) {
+      await expect(engine.run(faces, count)).rejects.toThrow(InvalidInputError);
+      await expect(engine.runFromInput(count, () => {})).rejects.toThrow(/within 1..2/);
+    }
+    await expect(engine.run(faces, 1)).rejects.toThrow(/37632 numbers: 1 faces/);
+    await expect(engine.run(faces.subarray(1), 2)).rejects.toThrow(InvalidInputError);
+    const failure = new Error('encoding failed');
+    const encode = () => {
+      throw failure;
+    };
+    await expect(engine.runFromInput(1, encode)).rejects.toBe(failure);
+    expect(await engine.run(faces, 2)).toEqual(before);
+  });
+
+  test('commands that the device refuses', async () => {
+    using engine = await compileNano(device, 1);
+    const refused = engine.runFromInput(1, (encoder) =>
+      encoder.copyBufferToBuffer(engine.input, 0, engine.input, 0, 4),
+    );
+    await expect(refused).rejects.toMatchObject({ code: 'INTERNAL' });
+    expect((await engine.run(faces.subarray(0, FACE), 1)).count).toBe(1);
+  });
+
+  test('maxFaces that is not a positive integer', async () => {
+    for (const maxFaces of [0, -1, 2.5, Number.NaN]) {
+      await expect(compileNano(device, maxFaces)).rejects.toThrow(InvalidInputError);
+    }
+  });
+
+  test('more faces than a binding may hold, with nothing left behind', async () => {
+    const create = vi.spyOn(device, 'createBuffer');
+    await expect(compileNano(device, 10_000_000)).rejects.toThrow(UnsupportedDeviceError);
+    await expect(compileNano(device, 10_000_000)).rejects.toThrow(/maxStorageBufferBindingSize/);
+    expect(create).not.toHaveBeenCalled();
+  });
+
+  test('an aborted compilation, with its own reason and nothing left behind', async () => {
+    const { selection, weights } = weightsFor(nano.config);
+    const reason = new Error('changed my mind');
+    const options = { device, selection, weights, maxFaces: 1 };
+    await expect(WebGpuEngine.compile({ ...options, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+
+    const create = vi.spyOn(device, 'createBuffer');
+    const destroy = vi.spyOn(GPUBuffer.prototype, 'destroy');
+    const controller = new AbortController();
+    const onProgress = () => controller.abort(reason);
+    await expect(WebGpuEngine.compile({ ...options, signal: controller.signal, onProgress })).rejects.toBe(reason);
+    expect(create.mock.calls.length).toBeGreaterThan(0);
+    expect(new Set(destroy.mock.contexts).size).toBe(create.mock.calls.length);
+  });
+
+  test('runs after, and under way at, disposal', async () => {
+    const engine = await compileNano(device, 1);
+    const pending = engine.run(faces.subarray(0, FACE), 1);
+    engine.dispose();
+    await expect(pending).rejects.toThrow(DisposedError);
+    await expect(engine.run(faces.subarray(0, FACE), 1)).rejects.toThrow(DisposedError);
+    await expect(engine.runFromInput(1, () => {})).rejects.toThrow(DisposedError);
+  });
+
+  test('runs after, and under way at, the loss of the device, and compilations on it', async () => {
+    const doomed = await testDevice();
+    const engine = await compileNano(doomed, 1);
+    const pending = engine.run(faces.subarray(0, FACE), 1);
+    doomed.destroy();
+    await expect(pending).rejects.toThrow(DeviceLostError);
+    await expect(engine.run(faces.subarray(0, FACE), 1)).rejects.toThrow(DeviceLostError);
+    await expect(compileNano(doomed, 1)).rejects.toThrow(DeviceLostError);
+    engine.dispose();
+    expect(engine.statistics.bytesAlive).toBe(0);
+  });
+});
+
+describe('requestDevice', () => {
+  test('describes the adapter and recognises software', async () => {
+    const { device: software, description, isFallback } = await requestDevice({ adapter: await nodeAdapter() });
+    expect(description).toBe('google swiftshader');
+    expect(isFallback).toBe(true);
+    software.destroy();
+  });
+
+  test('asks for the limits that grow with the faces', async () => {
+    const adapter = await nodeAdapter();
+    const { device: own } = await requestDevice({ adapter });
+    expect(own.limits.maxStorageBufferBindingSize).toBe(adapter.limits.maxStorageBufferBindingSize);
+    expect(own.limits.maxBufferSize).toBe(adapter.limits.maxBufferSize);
+    own.destroy();
+  });
+
+  test('hands on errors that nobody caught', async () => {
+    const errors: GPUError[] = [];
+    const { device: own } = await requestDevice({
+      adapter: await nodeAdapter(),
+      onError: (error) => errors.push(error),
+    });
+    own.createBuffer({ size: 4, usage: 0 });
+    await own.queue.onSubmittedWorkDone();
+    await vi.waitFor(() => expect(errors).toHaveLength(1));
+    own.destroy();
+  });
+
+  test('throws where there is no WebGPU, no adapter, or no device', async () => {
+    const { navigator } = globalThis;
+    const pretend = (gpu: unknown) =>
+      Object.defineProperty(globalThis, 'navigator', {
+        value: gpu === undefined ? undefined : { gpu },
+        configurable: true,
+      });
+    try {
+      pretend(undefined);
+      await expect(requestDevice()).rejects.toThrow(UnsupportedDeviceError);
+      pretend({ requestAdapter: async () => null });
+      await expect(requestDevice()).rejects.toThrow(/no adapter/);
+    } finally {
+      Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
+    }
+    const adapter = await nodeAdapter();
+    (await requestDevice({ adapter })).device.destroy();
+    await expect(requestDevice({ adapter })).rejects.toThrow(UnsupportedDeviceError); // an adapter gives one device
+  });
+});
+
+test.each(Object.values(PRESETS))('every shader of $name compiles on the null backend', async (config) => {
+  const device = await (await nullAdapter()).requestDevice();
+  const uncaught: GPUError[] = [];
+  device.addEventListener('uncapturederror', ({ error }) => uncaught.push(error));
+  using engine = await WebGpuEngine.compile({ device, ...weightsFor(config), maxFaces: 2 });
+  expect(engine.statistics.dispatches).toBeLessThanOrEqual(100);
+  await engine.run(new Float32Array(FACE), 1);
+  expect(uncaught).toEqual([]);
+});
