@@ -85,8 +85,8 @@ export function describeIssue(issue: v.BaseIssue<unknown>): string {
 
 /** Widens a stored tensor to float32. */
 export function decodeTensor({ dtype, shape, bytes }: StoredTensor): HostTensor {
-  // A copy, because a view into the file need not be aligned to its element size.
-  const aligned = bytes.slice().buffer;
+  // A copy, because a view into the file need not be aligned to its element size; not by slice(), which copies nothing in a Node Buffer.
+  const aligned = new Uint8Array(bytes).buffer;
   return { shape, data: dtype === 'F16' ? decodeFloat16(new Uint16Array(aligned)) : new Float32Array(aligned) };
 }
 
