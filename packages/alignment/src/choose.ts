@@ -1,3 +1,4 @@
+import { InvalidInputError, SwinFaceError, UnsupportedDeviceError } from '@swinface/core';
 import { FaceApiLocator, type FaceApiOptions } from './face-api/locator.js';
 import { MediaPipeLocator, type MediaPipeOptions } from './mediapipe/locator.js';
 import type { FaceLocator } from './types.js';
@@ -22,10 +23,41 @@ export interface LocatorChoice {
  * Loads MediaPipe's locator, or the second one where that cannot be had.
  *
  * @throws {InvalidInputError} if no locator was named
- * @throws the last failure if none could be loaded, with the earlier one in its message
+ * @throws {UnsupportedDeviceError} if neither could be loaded; the message says why each, the cause is both errors
+ * @throws whatever kept the only one named from loading
  */
-export async function chooseLocator({ mediapipe, faceApi }: LocatorOptions): Promise<LocatorChoice> {
-  if (mediapipe) return { locator: await MediaPipeLocator.create(mediapipe), reason: '' };
-  if (faceApi) return { locator: await FaceApiLocator.create(faceApi), reason: '' };
-  throw new Error('in flight');
+export async function chooseLocator({ mediapipe, faceApi, signal }: LocatorOptions): Promise<LocatorChoice> {
+  const abort = signal ? { signal } : {};
+  if (!mediapipe && !faceApi) {
+    throw new InvalidInputError('There is no locator to choose from.', { expected: 'mediapipe, faceApi or both' });
+  }
+  let failure: unknown;
+  if (mediapipe) {
+    try {
+      return { locator: await MediaPipeLocator.create({ ...mediapipe, ...abort }), reason: 'MediaPipe loaded.' };
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!faceApi) throw error;
+      failure = error;
+    }
+  }
+  if (!faceApi) throw failure;
+  if (failure === undefined) {
+    return { locator: await FaceApiLocator.create({ ...faceApi, ...abort }), reason: 'Only face-api was asked for.' };
+  }
+  try {
+    const locator = await FaceApiLocator.create({ ...faceApi, ...abort });
+    return { locator, reason: `MediaPipe could not be loaded: ${messageOf(failure)}`, failure };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new UnsupportedDeviceError('No face locator could be loaded.', {
+      actual: `MediaPipe: ${messageOf(failure)} face-api: ${messageOf(error)}`,
+      cause: new AggregateError([failure, error]),
+    });
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof SwinFaceError) return error.message;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

@@ -3,10 +3,11 @@ import { DisposedError } from '@swinface/core';
 import { boundingBox, intersectionOverUnion, squareAround, suppressOverlaps } from '../boxes.js';
 import { Breather, drawPart, greyCanvas } from '../drawing.js';
 import { type ImageSource, type UprightImage, withUprightImage } from '../image.js';
+import { type Candidate, SAME_FACE, searchTiles, toSource } from '../search.js';
+import type { TileSize } from '../tiles.js';
 import type { Box, FaceLocator, FivePoints, LocatedFace, LocateOptions, Point } from '../types.js';
 import { loadLandmarkModel } from './model.js';
 import { type MediaPipeTasks, startTasks } from './runtime.js';
-import { BORDER, planTiles, TILE } from './tiles.js';
 
 /** Where MediaPipe's parts are, and what to compute beyond the landmarks. */
 export interface MediaPipeOptions {
@@ -26,19 +27,15 @@ export interface MediaPipeOptions {
 /** Iris centres, nose tip, mouth corners among the 478 landmarks, in template order. */
 const FIVE = [468, 473, 4, 61, 291] as const;
 const LANDMARKS = 478;
+/**
+ * Measured on 66 views of 22 faces: all found from 0.15 to 0.8 of the tile, 88 % at 0.12, 65 % at 0.10.
+ */
+const TILE: TileSize = { side: 128, smallestFace: 0.15 * 128, border: 16 };
 /** The landmarker sees a square of this many times the detected face, at this many pixels; then a second try. */
 const CROP_FACTORS = [2, 1.5] as const;
 const CROP_PIXELS = 512;
 /** The detector's second look at a candidate: its share of the tile, and the least score of a face. */
 const SECOND_LOOK = { share: 0.25, score: 0.65 } as const;
-/** Two detections, or two sets of landmarks, that overlap more than this are one face. */
-const SAME_FACE = 0.3;
-
-/** A face to look for: where, and how sure the detector was. */
-interface Candidate {
-  readonly box: Box;
-  readonly score: number;
-}
 
 /**
  * Finds faces with MediaPipe: the short-range detector on the whole image and on tiles of it, then the 478-point
@@ -53,15 +50,13 @@ export class MediaPipeLocator implements FaceLocator {
   readonly landmarkModel = 'mediapipe-478';
   readonly description: string;
   readonly #tasks: MediaPipeTasks;
-  readonly #tile = greyCanvas(TILE, TILE);
+  readonly #tile = greyCanvas(TILE.side, TILE.side);
   readonly #crop = greyCanvas(CROP_PIXELS, CROP_PIXELS);
   #disposed = false;
 
   private constructor(tasks: MediaPipeTasks, delegate: string) {
     this.#tasks = tasks;
     this.description = `MediaPipe face detector and 478-point landmarker (${delegate})`;
-    // The first inference compiles kernels; better here than with the first photo.
-    this.#detect(this.#tile.getImageData(0, 0, TILE, TILE));
   }
 
   /**
@@ -99,23 +94,11 @@ export class MediaPipeLocator implements FaceLocator {
     });
   }
 
-  /** The detector over all levels and tiles. */
   async #search(image: UprightImage, smallestFace: number, breather: Breather): Promise<Candidate[]> {
-    const found: Candidate[] = [];
-    for (const { scale, width, height, tiles } of planTiles(image.width, image.height, smallestFace)) {
-      const context = greyCanvas(width, height);
-      const border = BORDER / scale;
-      drawPart(context, image, { x: -border, y: -border, width: width / scale, height: height / scale });
-      for (const { x, y } of tiles) {
-        await this.#pause(breather);
-        for (const { box, score } of this.#detect(context.getImageData(x, y, TILE, TILE))) {
-          found.push({ box: outOf(box, (x - BORDER) / scale, (y - BORDER) / scale, scale), score });
-        }
-      }
-    }
+    const pause = (): Promise<void> => this.#pause(breather);
     const seenTwice: Candidate[] = [];
-    for (const candidate of suppressOverlaps(found, SAME_FACE)) {
-      await this.#pause(breather);
+    for (const candidate of await searchTiles(image, smallestFace, TILE, (tile) => this.#detect(tile), pause)) {
+      await pause();
       const again = this.#lookAgain(image, candidate);
       if (again) seenTwice.push(again);
     }
@@ -129,9 +112,9 @@ export class MediaPipeLocator implements FaceLocator {
   #lookAgain(image: UprightImage, candidate: Candidate): Candidate | undefined {
     const part = squareAround(candidate.box, 1 / SECOND_LOOK.share);
     drawPart(this.#tile, image, part);
-    const scale = TILE / part.width;
-    return this.#detect(this.#tile.getImageData(0, 0, TILE, TILE))
-      .map(({ box, score }) => ({ box: outOf(box, part.x, part.y, scale), score }))
+    const scale = TILE.side / part.width;
+    return this.#detect(this.#tile.getImageData(0, 0, TILE.side, TILE.side))
+      .map(({ box, score }) => ({ box: toSource(box, part.x, part.y, scale), score }))
       .filter(({ box, score }) => score >= SECOND_LOOK.score && intersectionOverUnion(box, candidate.box) > SAME_FACE)
       .sort((a, b) => b.score - a.score)[0];
   }
@@ -190,11 +173,6 @@ export class MediaPipeLocator implements FaceLocator {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-/** A box on a canvas, in pixels of the picture: the canvas begins at (x, y) and has `scale` pixels per source pixel. */
-function outOf(box: Box, x: number, y: number, scale: number): Box {
-  return { x: x + box.x / scale, y: y + box.y / scale, width: box.width / scale, height: box.height / scale };
 }
 
 /** Faces down to 1/64 of the longer side, but not below 20 pixels, where landmarks mean little. */

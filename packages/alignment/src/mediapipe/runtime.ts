@@ -64,6 +64,10 @@ export async function startTasks(bundle: Uint8Array<ArrayBuffer>, options: TaskO
         outputFacialTransformationMatrixes: options.transforms,
       }),
     );
+    // The first inference compiles kernels; better here than with the first photo.
+    const blank = new ImageData(128, 128);
+    detector.detect(blank);
+    landmarker.detect(blank);
     return { detector, landmarker };
   } catch (cause) {
     for (const task of opened) task.close();

@@ -40,6 +40,7 @@ function assets(made: ReadonlyMap<string, Buffer>): Plugin {
     ['mediapipe/', join(mediapipe, 'wasm')],
     ['face-api/', join(faceApi, 'model')],
     ['samples/', join(faceApi, 'demo')],
+    ['tfjs/', dirname(require.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm'))],
   ]);
   return {
     name: 'alignment-test-assets',
@@ -124,7 +125,7 @@ export async function openTestPage(flags: readonly string[] = []): Promise<TestP
     });
     page.on('pageerror', (error) => console.error(error));
     await page.goto(`${origin}/packages/alignment/test/browser/page.html`);
-    await page.waitForFunction(() => 'alignment' in globalThis);
+    await page.waitForFunction(() => 'harness' in globalThis);
     return {
       page,
       foreignRequests,

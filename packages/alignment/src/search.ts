@@ -1,0 +1,56 @@
+import { InvalidInputError } from '@swinface/core';
+import { suppressOverlaps } from './boxes.js';
+import { drawPart, greyCanvas } from './drawing.js';
+import type { UprightImage } from './image.js';
+import { planTiles, type TileSize } from './tiles.js';
+import type { Box } from './types.js';
+
+/** A face to look for: where, in source pixels, and how sure the detector was. */
+export interface Candidate {
+  readonly box: Box;
+  readonly score: number;
+}
+
+/** Two detections, or two sets of landmarks, that overlap more than this are one face. */
+export const SAME_FACE = 0.3;
+
+/**
+ * Runs a detector on the whole picture and on tiles of it.
+ *
+ * @param detect boxes in pixels of the tile it is given
+ * @param pause called before each tile
+ * @returns overlapping finds reduced to the best one, highest score first
+ * @throws {InvalidInputError} if `smallestFace` is not a positive number
+ */
+export async function searchTiles(
+  image: UprightImage,
+  smallestFace: number,
+  tile: TileSize,
+  detect: (pixels: ImageData) => readonly Candidate[] | Promise<readonly Candidate[]>,
+  pause: () => Promise<void>,
+): Promise<Candidate[]> {
+  if (!(smallestFace > 0)) {
+    throw new InvalidInputError('The smallest face to look for must be a size in pixels.', {
+      expected: '> 0',
+      actual: String(smallestFace),
+    });
+  }
+  const found: Candidate[] = [];
+  for (const { scale, width, height, tiles } of planTiles(image.width, image.height, smallestFace, tile)) {
+    const context = greyCanvas(width, height);
+    const border = tile.border / scale;
+    drawPart(context, image, { x: -border, y: -border, width: width / scale, height: height / scale });
+    for (const { x, y } of tiles) {
+      await pause();
+      for (const { box, score } of await detect(context.getImageData(x, y, tile.side, tile.side))) {
+        found.push({ box: toSource(box, (x - tile.border) / scale, (y - tile.border) / scale, scale), score });
+      }
+    }
+  }
+  return suppressOverlaps(found, SAME_FACE);
+}
+
+/** A box on a canvas in pixels of the source, whose point (x, y) is the canvas' corner at `scale` canvas pixels each. */
+export function toSource(box: Box, x: number, y: number, scale: number): Box {
+  return { x: x + box.x / scale, y: y + box.y / scale, width: box.width / scale, height: box.height / scale };
+}
