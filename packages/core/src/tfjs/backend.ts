@@ -20,13 +20,34 @@ export interface BackendOptions {
   readonly device?: GPUDevice;
 }
 
+/** Whether the GPU behind a backend is gone, and whom to tell: waiting for its results would take for ever. */
+export class Loss {
+  readonly #listeners = new Set<(reason: string) => void>();
+  #reason: string | undefined;
+
+  /** Why it is gone; undefined while it is there. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  happened(reason: string): void {
+    this.#reason = reason;
+    for (const listener of [...this.#listeners]) listener(reason);
+  }
+
+  /** @returns a function that takes the listener away */
+  onLoss(listener: (reason: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
 /** An initialised backend, in use until `release`. */
 export interface OpenBackend {
   /** Its name in tfjs' registry. */
   readonly name: string;
   readonly description: string;
-  /** Why the GPU behind it is gone; undefined while it is there. */
-  lost(): string | undefined;
+  readonly gpu: Loss;
   release(): void;
 }
 
@@ -80,13 +101,17 @@ async function open({ backend, wasmPaths, device }: BackendOptions): Promise<Ope
     }
     case 'webgl': {
       await imported(backend, () => import('@tensorflow/tfjs-backend-webgl'));
+      const context = () => (tf.findBackend(backend) as MathBackendWebGL).gpgpu.gl;
+      if (isInitialised(backend) && context().isContextLost()) forget(backend);
       const opened = await initialise(backend, () => 'WebGL', 'Use "wasm".');
-      const { gpgpu } = tf.findBackend(backend) as MathBackendWebGL;
-      // Half floats hold no sum over a SwinFace layer to three digits.
-      if (withBackend(backend, () => tf.backend().floatPrecision()) < 32) {
+      const { canvas } = context();
+      // Half floats hold no sum over a SwinFace layer to three digits. (`floatPrecision()` says 16 for both.)
+      if (!tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED')) {
         throw unsupported(backend, { expected: 'float32 textures', actual: 'float16 textures', hint: 'Use "wasm".' });
       }
-      return { ...opened, lost: () => (gpgpu.gl.isContextLost() ? 'the WebGL context was lost' : undefined) };
+      const lost = () => opened.gpu.happened('the WebGL context was lost');
+      canvas.addEventListener('webglcontextlost', lost);
+      return { ...opened, release: () => canvas.removeEventListener('webglcontextlost', lost) };
     }
     case 'webgpu': {
       // On a machine without an adapter, tfjs would carry on with another backend.
@@ -94,6 +119,7 @@ async function open({ backend, wasmPaths, device }: BackendOptions): Promise<Ope
         throw unsupported(backend, { expected: 'a WebGPU adapter', actual: 'none', hint: 'Use "wasm".' });
       }
       const { WebGPUBackend } = await imported(backend, () => import('@tensorflow/tfjs-backend-webgpu'));
+      if (!device && isInitialised(backend) && (await isLost(deviceOf(backend)))) forget(backend);
       if (!device) return watchDevice(await initialise(backend, () => 'WebGPU', 'Use "wasm".'));
       return openShared(device, WebGPUBackend);
     }
@@ -101,6 +127,24 @@ async function open({ backend, wasmPaths, device }: BackendOptions): Promise<Ope
 }
 
 const isInitialised = (name: string): boolean => tf.engine().registry[name] !== undefined;
+
+const deviceOf = (name: string): GPUDevice => (tf.findBackend(name) as WebGPUBackend).device;
+
+/** Whether `device.lost` has settled; one macrotask tells. */
+const isLost = (device: GPUDevice): Promise<boolean> =>
+  Promise.race([
+    device.lost.then(() => true),
+    new Promise<false>((resolve) => {
+      setTimeout(() => resolve(false), 0);
+    }),
+  ]);
+
+/** Makes tfjs drop a backend whose GPU is gone, which it would keep for ever; initialising it makes a new one. */
+function forget(name: TfjsBackend): void {
+  const registered = tf.engine().registryFactory[name];
+  tf.removeBackend(name);
+  if (registered) tf.registerBackend(name, registered.factory, registered.priority);
+}
 
 function unsupported(
   backend: TfjsBackend,
@@ -134,19 +178,17 @@ async function initialise(name: TfjsBackend, describe: () => string, hint?: stri
   return {
     name,
     description: `TensorFlow.js ${tf.version_core} (${describe()})`,
-    lost: () => undefined,
+    gpu: new Loss(),
     release: () => undefined, // the application may be using it too
   };
 }
 
 /** Notices the loss of the device of a WebGPU backend. */
 function watchDevice(opened: OpenBackend): OpenBackend {
-  let reason: string | undefined;
-  const { device } = tf.findBackend(opened.name) as WebGPUBackend;
-  void device.lost.then((info) => {
-    reason = `the WebGPU device was lost (${info.reason}): ${info.message}`;
+  void deviceOf(opened.name).lost.then((info) => {
+    opened.gpu.happened(`the WebGPU device was lost (${info.reason}): ${info.message}`);
   });
-  return { ...opened, lost: () => reason };
+  return opened;
 }
 
 /** Backends on devices handed in; engines on one device share one, so that tensors pass between them uncopied. */
@@ -159,7 +201,7 @@ function openShared(device: GPUDevice, Backend: typeof WebGPUBackend): OpenBacke
   return watchDevice({
     name: entry.name,
     description: `TensorFlow.js ${tf.version_core} (WebGPU, shared device)`,
-    lost: () => undefined,
+    gpu: new Loss(),
     release: () => {
       entry.users--;
       if (entry.users > 0) return;

@@ -180,23 +180,31 @@ export class TfjsEngine implements Engine {
 
   #checkUsable(): void {
     if (this.#disposed) throw new DisposedError('The engine was disposed.');
-    const lost = this.#backend.lost();
-    if (lost !== undefined) throw new DeviceLostError(`TensorFlow.js cannot go on: ${lost}.`);
+    if (this.#backend.gpu.reason !== undefined) throw lossError(this.#backend.gpu.reason);
   }
 
-  /** Says so if the engine or its GPU went away before, during or because of the work. */
+  /** The work's result, or that the engine or its GPU went away before, during or because of it. */
   async #guarded<R>(work: () => Promise<R>): Promise<R> {
     this.#checkUsable();
+    let stopListening = () => {};
+    const loss = new Promise<never>((_, reject) => {
+      stopListening = this.#backend.gpu.onLoss((reason) => reject(lossError(reason)));
+    });
     try {
-      const result = await work();
-      this.#checkUsable(); // a lost WebGL context reads as zeros
+      const result = await Promise.race([work(), loss]);
+      this.#checkUsable();
       return result;
     } catch (error) {
       await new Promise((resolve) => setTimeout(resolve, 0)); // the loss of a device is told in a task of its own
       this.#checkUsable();
       throw error;
+    } finally {
+      stopListening();
     }
   }
 }
+
+const lossError = (reason: string) =>
+  new DeviceLostError(`TensorFlow.js cannot go on: ${reason}.`, { hint: 'Create the engine again.' });
 
 const isTensor = (value: unknown): value is tf.Tensor => value instanceof tf.Tensor;

@@ -9,6 +9,7 @@ import {
   syntheticWeights,
 } from '@swinface/testing';
 import '@tensorflow/tfjs-backend-cpu';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CASES, checkCase } from '../tfjs/cases.js';
@@ -17,14 +18,15 @@ import { TINY } from '../tfjs/tiny.js';
 const selection = selectOutputs(TINY);
 const weights = foldWeights(assembleWeights(selection, syntheticWeights(TINY)));
 const face = syntheticInput('face', [1, 3, 32, 32]).data;
-const tiny = (device: GPUDevice) => TfjsEngine.create({ backend: 'webgpu', device, selection, weights, maxFaces: 1 });
+const tiny = (device?: GPUDevice) =>
+  TfjsEngine.create({ backend: 'webgpu', selection, weights, maxFaces: 1, ...(device ? { device } : {}) });
 let device: GPUDevice;
 
 beforeAll(async () => {
   const adapter = await nodeAdapter();
   device = await adapter.requestDevice();
-  // tfjs asks for `navigator.gpu` even where it is handed a device.
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu: {} }, configurable: true });
+  // tfjs asks for `navigator.gpu` when it is imported, even where it is handed a device.
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu: { requestAdapter: nodeAdapter } } });
   await tf.setBackend('cpu');
 });
 afterAll(() => device.destroy());
@@ -81,7 +83,7 @@ describe('TfjsOps on webgpu', () => {
   test.each(Object.keys(CASES))('%s', checkCase);
 });
 
-test('the loss of the device is told as such', async () => {
+test('the loss of a device handed in is told as such', async () => {
   const adapter = await nodeAdapter();
   const doomed = await adapter.requestDevice();
   const engine = await tiny(doomed);
@@ -90,4 +92,17 @@ test('the loss of the device is told as such', async () => {
   await expect(run).rejects.toMatchObject({ code: 'DEVICE_LOST' });
   await expect(engine.run(face, 1)).rejects.toMatchObject({ code: 'DEVICE_LOST' });
   engine.dispose();
+});
+
+test("runs on tfjs' own device, which the application may use too, and on a new one after its loss", async () => {
+  const engine = await tiny();
+  expect(engine.backendName).toBe('webgpu');
+  const { embeddings } = await engine.run(face, 1);
+  (tf.findBackend('webgpu') as WebGPUBackend).device.destroy();
+  await expect(engine.run(face, 1)).rejects.toMatchObject({ code: 'DEVICE_LOST' });
+  engine.dispose();
+
+  const next = await tiny();
+  expect((await next.run(face, 1)).embeddings).toEqual(embeddings);
+  next.dispose();
 });

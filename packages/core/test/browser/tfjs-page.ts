@@ -1,0 +1,80 @@
+import { assembleWeights, foldWeights, type ModelConfig, selectOutputs } from '@swinface/core';
+import { type TfjsBackend, TfjsEngine } from '@swinface/core/tfjs';
+import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
+import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import * as tf from '@tensorflow/tfjs-core';
+import { syntheticInput, syntheticWeights } from '../../../testing/src/synthetic.js';
+import { CASES, checkCase } from '../tfjs/cases.js';
+
+function create(backend: TfjsBackend, config: ModelConfig, maxFaces: number): Promise<TfjsEngine> {
+  const selection = selectOutputs(config);
+  const weights = foldWeights(assembleWeights(selection, syntheticWeights(config)));
+  const wasmPaths = '/node_modules/@tensorflow/tfjs-backend-wasm/dist/';
+  return TfjsEngine.create({ backend, selection, weights, maxFaces, keepLevels: true, wasmPaths });
+}
+
+/** The golden input's first `count` faces. */
+const input = (config: ModelConfig, count: number) =>
+  syntheticInput('input', [count, 3, config.image, config.image]).data;
+
+const plain = (values: Float32Array | undefined) => Array.from(values ?? []);
+
+const calls = {
+  /** Runs the operations' cases and gives the messages of those that failed. */
+  async failures(backend: string): Promise<string[]> {
+    if (!(await tf.setBackend(backend)) || tf.getBackend() !== backend) throw new Error(`${backend} does not run`);
+    const failed: string[] = [];
+    for (const name of Object.keys(CASES)) await checkCase(name).catch((error: Error) => failed.push(error.message));
+    return failed;
+  },
+
+  /** Outputs of the golden input, and how many tensors were left behind. */
+  async outputs(backend: TfjsBackend, config: ModelConfig, count: number) {
+    const before = tf.engine().state.numTensors;
+    const engine = await create(backend, config, count);
+    const { embeddings, logits, levels } = await engine.run(input(config, count), count);
+    const { description } = engine;
+    engine.dispose();
+    const left = tf.engine().state.numTensors - before;
+    return { description, left, embeddings: plain(embeddings), logits: plain(logits), levels: levels?.map(plain) };
+  },
+
+  /** Codes of the errors of a run during which, and after which, the WebGL context is lost; then of one with a new engine. */
+  async codesAfterContextLoss(config: ModelConfig): Promise<string[]> {
+    const attempt = (engine: TfjsEngine) =>
+      engine.run(input(config, 1), 1).then(
+        () => 'fine',
+        (error: { code: string }) => error.code,
+      );
+    const engine = await create('webgl', config, 1);
+    const during = attempt(engine);
+    const { gl } = (tf.findBackend('webgl') as MathBackendWebGL).gpgpu;
+    gl.getExtension('WEBGL_lose_context')?.loseContext();
+    const codes = [await during, await attempt(engine)];
+    engine.dispose();
+    const next = await create('webgl', config, 1);
+    codes.push(await attempt(next));
+    next.dispose();
+    return codes;
+  },
+
+  /** Milliseconds of each of several runs. */
+  async times(backend: TfjsBackend, config: ModelConfig, count: number, runs: number, threads: number) {
+    setThreadsCount(threads);
+    const engine = await create(backend, config, count);
+    const images = input(config, count);
+    const times: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      const start = performance.now();
+      await engine.run(images, count);
+      times.push(performance.now() - start);
+    }
+    const { description } = engine;
+    engine.dispose();
+    return { description, times };
+  },
+};
+
+/** What the tests call in the page. */
+export type PageCalls = typeof calls;
+Object.assign(globalThis, { tfjsTests: calls });

@@ -1,0 +1,41 @@
+import { selectOutputs } from '@swinface/core';
+import { compareWithGolden, golden } from '@swinface/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TINY } from '../tfjs/tiny.js';
+import { openTestPage, type TestPage } from './page.js';
+
+let page: TestPage;
+beforeAll(async () => {
+  page = await openTestPage();
+});
+afterAll(() => page.close());
+
+describe.each([
+  { backend: 'wasm', description: /WebAssembly, 2 thread/ }, // the page is cross-origin isolated
+  { backend: 'webgl', description: /WebGL/ },
+] as const)('TfjsEngine on $backend in a browser', ({ backend, description }) => {
+  test('reproduces the golden outputs and leaves no tensors behind', async () => {
+    const nano = await golden('swinface-nano');
+    const result = await page.call('outputs', backend, nano.config, 2);
+    expect(result.description).toMatch(description);
+    expect(result.left).toBe(0);
+    const [a = [], b = [], c = [], d = []] = result.levels ?? [];
+    const raw = {
+      count: 2,
+      embeddings: Float32Array.from(result.embeddings),
+      logits: Float32Array.from(result.logits),
+      levels: [Float32Array.from(a), Float32Array.from(b), Float32Array.from(c), Float32Array.from(d)] as const,
+    };
+    const lines = compareWithGolden(nano, selectOutputs(nano.config), raw);
+    expect(lines).toHaveLength(43 + 4 * 3);
+    for (const line of lines) expect(line, line.output).toMatchObject({ passed: true });
+  });
+
+  test('computes every operation as the reference does', async () => {
+    expect(await page.call('failures', backend)).toEqual([]);
+  });
+});
+
+test('the loss of the WebGL context is told, and a new engine works', async () => {
+  expect(await page.call('codesAfterContextLoss', TINY)).toEqual(['DEVICE_LOST', 'DEVICE_LOST', 'fine']);
+});
