@@ -25,8 +25,9 @@ const IR_VERSION = 9;
 const FLOAT = 1;
 const INT64 = 7;
 
-interface Constant {
-  readonly value: OnnxValue;
+/** A tensor stored in the graph. */
+export interface OnnxConstant {
+  readonly shape: readonly number[];
   readonly data: Float32Array | BigInt64Array;
 }
 
@@ -35,14 +36,15 @@ export class OnnxGraph {
   readonly nodes: OnnxNode[] = [];
   readonly inputs: OnnxValue[] = [];
   readonly outputs: OnnxValue[] = [];
-  readonly #constants: Constant[] = [];
+  readonly #constants = new Map<string, OnnxConstant>();
   readonly #integers = new Map<string, OnnxValue>();
+  readonly #ones = new Map<number, OnnxValue>();
   readonly #names = new Set<string>();
   #count = 0;
 
-  /** Constant values of the graph by name; integer tensors as BigInt64Array. */
-  get constants(): ReadonlyMap<string, Float32Array | BigInt64Array> {
-    return new Map(this.#constants.map(({ value, data }) => [value.name, data]));
+  /** Constants of the graph by name; integer tensors as BigInt64Array. */
+  get constants(): ReadonlyMap<string, OnnxConstant> {
+    return this.#constants;
   }
 
   input(name: string, shape: readonly number[]): OnnxValue {
@@ -60,12 +62,21 @@ export class OnnxGraph {
 
   constant(data: Float32Array, shape: readonly number[], name?: string): OnnxValue {
     const value = { name: name === undefined ? this.fresh() : this.#claim(name), shape };
-    this.#constants.push({ value, data });
+    this.#constants.set(value.name, { shape, data });
     return value;
   }
 
   scalar(value: number): OnnxValue {
     return this.constant(Float32Array.of(value), []);
+  }
+
+  /** A constant row of ones [1, count]; equal ones are stored once. */
+  ones(count: number): OnnxValue {
+    const known = this.#ones.get(count);
+    if (known) return known;
+    const value = this.constant(new Float32Array(count).fill(1), [1, count]);
+    this.#ones.set(count, value);
+    return value;
   }
 
   /** A constant int64 tensor, such as the shape of a Reshape; equal ones are stored once. */
@@ -74,7 +85,7 @@ export class OnnxGraph {
     const known = this.#integers.get(key);
     if (known) return known;
     const value = { name: this.fresh(), shape };
-    this.#constants.push({ value, data: BigInt64Array.from(values, BigInt) });
+    this.#constants.set(value.name, { shape, data: BigInt64Array.from(values, BigInt) });
     this.#integers.set(key, value);
     return value;
   }
@@ -91,12 +102,21 @@ export class OnnxGraph {
     return this.#claim(`v${this.#count++}`);
   }
 
-  /** The graph as a serialised ONNX ModelProto. */
+  /** The graph as a serialised ONNX ModelProto, without nodes and constants that no output needs. */
   toModel(producer: string): Uint8Array<ArrayBuffer> {
     const graph = new ProtobufWriter();
-    for (const node of this.nodes) graph.message(1, nodeProto(node));
+    const needed = new Set(this.outputs.map(({ name }) => name));
+    const nodes: OnnxNode[] = [];
+    for (const node of [...this.nodes].reverse()) {
+      if (!node.outputs.some(({ name }) => needed.has(name))) continue;
+      for (const { name } of node.inputs) needed.add(name);
+      nodes.push(node);
+    }
+    for (const node of nodes.reverse()) graph.message(1, nodeProto(node));
     graph.text(2, 'swinface');
-    for (const constant of this.#constants) graph.message(5, tensorProto(constant));
+    for (const [name, constant] of this.#constants) {
+      if (needed.has(name)) graph.message(5, tensorProto(name, constant));
+    }
     for (const value of this.inputs) graph.message(11, valueInfoProto(value));
     for (const value of this.outputs) graph.message(12, valueInfoProto(value));
     const opset = new ProtobufWriter().text(1, '').integer(2, ONNX_OPSET);
@@ -130,9 +150,9 @@ function nodeProto({ op, inputs, outputs, attributes }: OnnxNode): ProtobufWrite
   return proto;
 }
 
-function tensorProto({ value, data }: Constant): ProtobufWriter {
-  const proto = new ProtobufWriter().integers(1, value.shape);
-  proto.integer(2, data instanceof Float32Array ? FLOAT : INT64).text(8, value.name);
+function tensorProto(name: string, { shape, data }: OnnxConstant): ProtobufWriter {
+  const proto = new ProtobufWriter().integers(1, shape);
+  proto.integer(2, data instanceof Float32Array ? FLOAT : INT64).text(8, name);
   return proto.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 

@@ -33,11 +33,11 @@ function sumTo(graph: OnnxGraph, gradient: V, shape: readonly number[]): V {
     return axis < lead || (own === 1 && side !== 1) ? [axis] : [];
   });
   if (axes.length === 0) return gradient;
-  // One leading run of axes is a sum over the rows of a matrix, which providers run far faster than a general one.
+  // One leading run of axes is a sum over the rows of a matrix: a product with ones, which providers run faster.
   if (axes.every((axis, index) => axis === index)) {
     const rows = gradient.shape.slice(0, axes.length).reduce((product, side) => product * side, 1);
     const flat = p.reshape(graph, gradient, [rows, size(gradient) / rows]);
-    return p.reshape(graph, p.reduceSum(graph, flat, [0]), shape);
+    return p.reshape(graph, p.gemm(graph, graph.ones(rows), flat), shape);
   }
   return p.reshape(graph, p.reduceSum(graph, gradient, axes), shape);
 }
@@ -123,14 +123,17 @@ const layerNormalization: Rule = ({ graph, node, gradient, needs }) => {
   const width = x.shape[rank(x) - 1] as number;
   const statistics = [...x.shape.slice(0, -1), 1];
   while (node.outputs.length < 3) node.outputs.push({ name: graph.fresh(), shape: statistics });
-  const [, mean, inverse] = node.outputs as [V, V, V];
-  const normal = p.mul(graph, p.sub(graph, x, mean), inverse);
+  const [y, mean, inverse] = node.outputs as [V, V, V];
+  // With scale one and shift zero, the output is the normalised input itself.
+  const constant = !needs[1] && !needs[2];
+  const plain = constant && holds(graph, weight, 1) && holds(graph, input(node, 2), 0);
+  const normal = plain ? y : p.mul(graph, p.sub(graph, x, mean), inverse);
   const product = p.mul(graph, gradient, normal);
   let dx: V | undefined;
   if (needs[0]) {
     // Means over the channels, weighted by the scale: products of a matrix and a vector.
     const column = p.mul(graph, p.reshape(graph, weight, [width, 1]), graph.scalar(1 / width));
-    const scaled = p.mul(graph, gradient, weight);
+    const scaled = plain ? gradient : p.mul(graph, gradient, weight);
     const centred = p.sub(graph, scaled, p.matMul(graph, gradient, column));
     const along = p.mul(graph, normal, p.matMul(graph, product, column));
     dx = p.mul(graph, p.sub(graph, centred, along), inverse);
@@ -140,6 +143,12 @@ const layerNormalization: Rule = ({ graph, node, gradient, needs }) => {
     needs[1] ? sumTo(graph, product, weight.shape) : undefined,
     needs[2] ? sumTo(graph, gradient, weight.shape) : undefined,
   ];
+};
+
+/** Whether a value is a constant all of whose entries are `entry`. */
+const holds = (graph: OnnxGraph, { name }: V, entry: number): boolean => {
+  const stored = graph.constants.get(name)?.data;
+  return stored instanceof Float32Array && stored.every((value) => value === entry);
 };
 
 const reduceSum: Rule = ({ graph, node, gradient }) => [p.expand(graph, gradient, input(node, 0).shape)];
@@ -179,7 +188,7 @@ const gather: Rule = ({ graph, node, gradient }) => {
   const axis = node.attributes.axis as number;
   const stored = graph.constants.get(input(node, 1).name);
   if (!stored) throw new RangeError('Gather has a rule for constant indices only');
-  const indices = Array.from(stored, Number);
+  const indices = Array.from(stored.data, Number);
   const side = x.shape[axis] as number;
   if (indices.length === side && new Set(indices).size === side) {
     const inverse = new Array<number>(side);
@@ -204,7 +213,7 @@ const slice: Rule = ({ graph, node, gradient }) => {
   const x = input(node, 0);
   const axis = x.shape.findIndex((side, index) => side !== gradient.shape[index]);
   if (axis === -1) return [gradient];
-  const from = Number(graph.constants.get(input(node, 1).name)?.[0]);
+  const from = Number(graph.constants.get(input(node, 1).name)?.data[0]);
   const after = (x.shape[axis] as number) - from - (gradient.shape[axis] as number);
   const pads = [...x.shape.map((_, i) => (i === axis ? from : 0)), ...x.shape.map((_, i) => (i === axis ? after : 0))];
   return [graph.emit('Pad', [gradient, graph.integers(pads)], x.shape)];

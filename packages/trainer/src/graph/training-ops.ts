@@ -1,4 +1,10 @@
-import { BATCH_NORM_EPSILON, type BatchNormWeights, type LinearWeights } from '@swinface/core';
+import {
+  BATCH_NORM_EPSILON,
+  type BatchNormWeights,
+  LAYER_NORM_EPSILON,
+  type LayerNormWeights,
+  type LinearWeights,
+} from '@swinface/core';
 import { type OnnxGraph, OnnxOps, type OnnxValue, primitives as p } from '@swinface/core/onnx';
 
 type V = OnnxValue;
@@ -37,6 +43,9 @@ export interface Regularisation {
 export class TrainingOps extends OnnxOps {
   readonly masks: RandomMask[] = [];
   readonly statistics: BatchStatistics[] = [];
+  /** What each recorded LayerNorm normalises, by the name of its output. */
+  readonly #normalised = new Map<string, { x: V; weights: LayerNormWeights<V> }>();
+  readonly #units = new Map<number, LayerNormWeights<V>>();
 
   constructor(
     graph: OnnxGraph,
@@ -45,14 +54,47 @@ export class TrainingOps extends OnnxOps {
     super(graph);
   }
 
+  override layerNorm(x: V, weights: LayerNormWeights<V>): V {
+    const normal = super.layerNorm(x, weights);
+    this.#normalised.set(normal.name, { x, weights });
+    return normal;
+  }
+
   override linear(x: V, weights: LinearWeights<V>): V {
+    if (weights.weight.shape.length !== 2) return super.linear(x, weights);
+    const normalised = this.#normalised.get(x.name);
+    if (normalised) return this.#linearOfNormal(normalised, weights);
     const { weight, bias } = weights;
-    if (weight.shape.length !== 2) return super.linear(x, weights);
     const [outputs, inputs] = weight.shape as Sides;
     const rows = x.shape.slice(0, -1);
     const flat = p.reshape(this.graph, x, [rows.reduce((product, side) => product * side, 1), inputs]);
     const product = p.gemm(this.graph, flat, weight, { transB: true, bias });
     return p.reshape(this.graph, product, [...rows, outputs]);
+  }
+
+  /**
+   * W (g n + b) + c = (W g) n + (W b + c) for a normalised n: the norm's scale and shift move into the small matrix, so
+   * that neither they nor their gradients touch every token. The norm itself, recorded already, is left unused.
+   */
+  #linearOfNormal({ x, weights: norm }: { x: V; weights: LayerNormWeights<V> }, { weight, bias }: LinearWeights<V>): V {
+    const { graph } = this;
+    const [outputs, inputs] = weight.shape as Sides;
+    const unit = this.#unit(inputs);
+    const normal = p.layerNormalization(graph, x, unit, LAYER_NORM_EPSILON);
+    const scaled = p.mul(graph, weight, norm.weight);
+    const column = p.gemm(graph, weight, p.reshape(graph, norm.bias, [inputs, 1])); // [O, 1]
+    const shift = p.reshape(graph, column, [outputs]);
+    return this.linear(normal, { weight: scaled, bias: bias ? p.add(graph, shift, bias) : shift });
+  }
+
+  /** Scale one and shift zero. */
+  #unit(width: number): LayerNormWeights<V> {
+    const known = this.#units.get(width);
+    if (known) return known;
+    const weight = this.graph.constant(new Float32Array(width).fill(1), [width]);
+    const unit = { weight, bias: this.graph.constant(new Float32Array(width), [width]) };
+    this.#units.set(width, unit);
+    return unit;
   }
 
   override conv3x3(x: V, weight: V, size: number): V {

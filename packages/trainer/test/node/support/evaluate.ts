@@ -1,0 +1,230 @@
+import type { OnnxGraph, OnnxNode } from '@swinface/core/onnx';
+
+/** A float64 tensor. */
+export interface Tensor64 {
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
+
+const size = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1);
+
+export const tensor = (shape: readonly number[], value: (index: number) => number): Tensor64 => ({
+  shape,
+  data: Float64Array.from({ length: size(shape) }, (_, index) => value(index)),
+});
+
+/** Row-major coordinates of element `index`. */
+function coordinates(index: number, shape: readonly number[]): number[] {
+  const out = new Array<number>(shape.length);
+  let rest = index;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    out[axis] = rest % (shape[axis] as number);
+    rest = Math.floor(rest / (shape[axis] as number));
+  }
+  return out;
+}
+
+/** Element of `x` at coordinates of a broadcast shape. */
+function element({ shape, data }: Tensor64, at: readonly number[]): number {
+  let index = 0;
+  for (let axis = 0; axis < shape.length; axis++) {
+    const side = shape[axis] as number;
+    index = index * side + (side === 1 ? 0 : (at[at.length - shape.length + axis] as number));
+  }
+  return data[index] as number;
+}
+
+const generate = (shape: readonly number[], value: (at: number[]) => number): Tensor64 =>
+  tensor(shape, (index) => value(coordinates(index, shape)));
+
+/** Power series and continued fraction of the error function, to float64 precision. */
+function erf(x: number): number {
+  const z = Math.abs(x);
+  if (z < 3) {
+    let term = z;
+    let sum = z;
+    for (let n = 1; Math.abs(term) > 1e-18 * Math.abs(sum) && n < 200; n++) {
+      term *= (-z * z) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (Math.sign(x) * 2 * sum) / Math.sqrt(Math.PI);
+  }
+  let fraction = 0;
+  for (let k = 60; k > 0; k--) fraction = k / 2 / (z + fraction);
+  return Math.sign(x) * (1 - Math.exp(-z * z) / Math.sqrt(Math.PI) / (z + fraction));
+}
+
+const UNARY: Readonly<Record<string, (x: number) => number>> = {
+  Neg: (x) => -x,
+  Exp: Math.exp,
+  Log: Math.log,
+  Sqrt: Math.sqrt,
+  Erf: erf,
+  Relu: (x) => Math.max(0, x),
+  Sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  Sign: Math.sign,
+  Identity: (x) => x,
+  Gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
+};
+const BINARY: Readonly<Record<string, (a: number, b: number) => number>> = {
+  Add: (a, b) => a + b,
+  Sub: (a, b) => a - b,
+  Mul: (a, b) => a * b,
+  Div: (a, b) => a / b,
+};
+
+function reduce(op: string, x: Tensor64, axes: readonly number[]): Tensor64 {
+  const shape = x.shape.map((side, axis) => (axes.includes(axis) ? 1 : side));
+  const count = size(x.shape) / size(shape);
+  const out = tensor(shape, () => (op === 'ReduceMax' ? Number.NEGATIVE_INFINITY : 0));
+  x.data.forEach((value, index) => {
+    const at = coordinates(index, x.shape).map((c, axis) => (axes.includes(axis) ? 0 : c));
+    const to = at.reduce((sum, c, axis) => sum * (shape[axis] as number) + c, 0);
+    const before = out.data[to] as number;
+    out.data[to] = op === 'ReduceMax' ? Math.max(before, value) : before + value / (op === 'ReduceMean' ? count : 1);
+  });
+  return out;
+}
+
+function matMul(a: Tensor64, b: Tensor64, shape: readonly number[]): Tensor64 {
+  const inner = a.shape[a.shape.length - 1] as number;
+  return generate(shape, (at) => {
+    const row = [...at];
+    const column = [...at];
+    let sum = 0;
+    for (let k = 0; k < inner; k++) {
+      row[at.length - 1] = k;
+      column[at.length - 2] = k;
+      sum += element(a, row) * element(b, column);
+    }
+    return sum;
+  });
+}
+
+const swap = (x: Tensor64): Tensor64 => generate([...x.shape].reverse(), ([i, j]) => element(x, [j ?? 0, i ?? 0]));
+
+/** Runs of the last axis, each replaced by `map`. */
+function byRow(x: Tensor64, map: (row: Float64Array) => Float64Array): Tensor64 {
+  const width = x.shape[x.shape.length - 1] as number;
+  const data = new Float64Array(x.data.length);
+  for (let start = 0; start < data.length; start += width) data.set(map(x.data.subarray(start, start + width)), start);
+  return { shape: x.shape, data };
+}
+
+const softmaxRow = (row: Float64Array): Float64Array => {
+  const peak = Math.max(...row);
+  const exps = row.map((value) => Math.exp(value - peak));
+  const total = exps.reduce((sum, value) => sum + value, 0);
+  return exps.map((value) => value / total);
+};
+
+function layerNormalization([x, weight, bias]: readonly Tensor64[], epsilon: number): Tensor64[] {
+  if (!x || !weight || !bias) throw new Error('LayerNormalization needs three inputs');
+  const last = [x.shape.length - 1];
+  const mean = reduce('ReduceMean', x, last);
+  const centred = generate(x.shape, (at) => element(x, at) - element(mean, at));
+  const variance = reduce('ReduceMean', { shape: x.shape, data: centred.data.map((value) => value * value) }, last);
+  const inverse = { shape: variance.shape, data: variance.data.map((value) => 1 / Math.sqrt(value + epsilon)) };
+  const y = generate(x.shape, (at) => element(centred, at) * element(inverse, at) * element(weight, at) + element(bias, at));
+  return [y, mean, inverse];
+}
+
+function evaluateNode({ op, attributes, outputs }: OnnxNode, inputs: readonly Tensor64[]): Tensor64[] {
+  const [x, y, z] = inputs as [Tensor64, Tensor64, Tensor64];
+  const shape = outputs[0]?.shape ?? [];
+  const unary = UNARY[op];
+  if (unary) return [{ shape, data: x.data.map(unary) }];
+  const binary = BINARY[op];
+  if (binary) return [generate(shape, (at) => binary(element(x, at), element(y, at)))];
+  const axis = attributes.axis as number;
+  const numbers = (t: Tensor64) => Array.from(t.data);
+  switch (op) {
+    case 'MatMul':
+      return [matMul(x, y, shape)];
+    case 'Gemm': {
+      const product = matMul(attributes.transA ? swap(x) : x, attributes.transB ? swap(y) : y, shape);
+      return [z ? generate(shape, (at) => element(product, at) + element(z, at)) : product];
+    }
+    case 'Reshape':
+      return [{ shape, data: x.data }];
+    case 'Transpose': {
+      const perm = attributes.perm as readonly number[];
+      return [
+        generate(shape, (at) => {
+          const from = new Array<number>(at.length);
+          perm.forEach((source, to) => {
+            from[source] = at[to] as number;
+          });
+          return element(x, from);
+        }),
+      ];
+    }
+    case 'Softmax':
+      return [byRow(x, softmaxRow)];
+    case 'LogSoftmax':
+      return [byRow(x, (row) => softmaxRow(row).map(Math.log))];
+    case 'LayerNormalization':
+      return layerNormalization(inputs, (attributes.epsilon as { float: number }).float).slice(0, outputs.length);
+    case 'ReduceSum':
+    case 'ReduceMean':
+    case 'ReduceMax':
+      return [reduce(op, x, numbers(y))];
+    case 'Expand':
+      return [generate(shape, (at) => element(x, at))];
+    case 'Gather':
+      return [generate(shape, (at) => element(x, at.map((c, i) => (i === axis ? (y.data[c] as number) : c))))];
+    case 'Slice': {
+      const along = (inputs[3] as Tensor64).data[0];
+      return [generate(shape, (at) => element(x, at.map((c, i) => (i === along ? c + (y.data[0] as number) : c))))];
+    }
+    case 'Split': {
+      let from = 0;
+      return outputs.map((part) => {
+        const start = from;
+        from += part.shape[axis] as number;
+        return generate(part.shape, (at) => element(x, at.map((c, i) => (i === axis ? c + start : c))));
+      });
+    }
+    case 'Pad':
+      return [
+        generate(shape, (at) => {
+          const from = at.map((c, i) => c - (y.data[i] as number));
+          return from.every((c, i) => c >= 0 && c < (x.shape[i] as number)) ? element(x, from) : 0;
+        }),
+      ];
+    case 'Concat':
+      return [
+        generate(shape, (at) => {
+          let place = at[axis] as number;
+          const part = inputs.find((candidate) => {
+            const side = candidate.shape[axis] as number;
+            if (place < side) return true;
+            place -= side;
+            return false;
+          }) as Tensor64;
+          return element(part, at.map((c, i) => (i === axis ? place : c)));
+        }),
+      ];
+    default:
+      throw new Error(`The evaluator does not know ${op}`);
+  }
+}
+
+/** Every value of a graph in float64, by the definitions of the ONNX operators. */
+export function evaluate(graph: OnnxGraph, inputs: ReadonlyMap<string, Tensor64>): ReadonlyMap<string, Tensor64> {
+  const values = new Map(inputs);
+  for (const [name, { data, shape }] of graph.constants) {
+    values.set(name, { shape, data: Float64Array.from(data, Number) });
+  }
+  for (const node of graph.nodes) {
+    const given = node.inputs.map(({ name }) => {
+      const value = values.get(name);
+      if (!value) throw new Error(`${node.op} reads ${name}, which nothing has computed`);
+      return value;
+    });
+    evaluateNode(node, given).forEach((value, index) => {
+      values.set(node.outputs[index]?.name ?? '', value);
+    });
+  }
+  return values;
+}
