@@ -72,7 +72,7 @@ export async function readCheckpoint(path: string, store: ParameterStore, optimi
           actual: tensor ? `[${tensor.shape.join(', ')}]` : 'nothing',
         });
       }
-      store.view(name, targets[kind]).set(new Float32Array(tensor.bytes.slice().buffer));
+      store.view(name, targets[kind]).set(new Float32Array(new Uint8Array(tensor.bytes).buffer));
     }
   }
   optimiser.steps = state.updates;
