@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { openTrainingSource } from './data/index.js';
 import { DEVICES, type Device } from './engine/device.js';
+import { runEvaluate, summaryLines } from './evaluate/index.js';
+import { exportRun } from './export.js';
 import { parseRecipe } from './recipe.js';
 import { train } from './train.js';
 
@@ -49,6 +51,37 @@ async function runTrain({ recipe: file, out, resume, device, threads, steps }: T
   }
 }
 
+interface EvaluateArguments {
+  readonly weights: string;
+  readonly data: readonly string[];
+  readonly split?: string;
+  readonly pairs?: string;
+  readonly out?: string;
+  readonly device: Device | 'auto';
+  readonly json?: boolean;
+}
+
+async function evaluateWeights({ json, ...options }: EvaluateArguments): Promise<void> {
+  const note = (line: string) => process.stderr.write(`${line}\n`);
+  const report = await runEvaluate({ ...options, log: note });
+  if (json) print(JSON.stringify(report));
+  else summaryLines(report).forEach(print);
+}
+
+interface ExportArguments {
+  readonly run: string;
+  readonly out: string;
+  readonly calibration?: readonly string[];
+  readonly verification?: string;
+  readonly metrics?: string;
+}
+
+async function exportWeights({ metrics: file, ...options }: ExportArguments): Promise<void> {
+  const metrics = file === undefined ? {} : (JSON.parse(await readFile(file, 'utf8')) as Record<string, number>);
+  const { path } = await exportRun({ ...options, metrics, print });
+  print(`Manifest: ${path}`);
+}
+
 /** The command line; `argv` as in `process.argv`. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('swinface-trainer').description('Trains, evaluates and exports SwinFace weights.');
@@ -62,5 +95,25 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option('--steps <count>', 'stop after this many steps of this sitting', wholeNumber)
     .addOption(new Option('--device <name>', 'where the graph runs').choices(['auto', ...DEVICES]).default('auto'))
     .action(runTrain);
+  program
+    .command('evaluate')
+    .description('judge exported weights on data sets')
+    .requiredOption('--weights <manifest>', 'manifest of the weights')
+    .requiredOption('--data <lists...>', 'lists NAME.jsonl, their shards beside them')
+    .option('--split <name>', 'part of each set: a name, "all" or "held-out"', 'held-out')
+    .option('--pairs <file>', "verification pairs in LFW's format")
+    .option('--out <folder>', 'folder for report.html and report.json')
+    .option('--json', 'print the whole report as JSON')
+    .addOption(new Option('--device <name>', 'where the network runs').choices(['auto', ...DEVICES]).default('cpu'))
+    .action(evaluateWeights);
+  program
+    .command('export')
+    .description("write a run's averaged weights as the browser loads them")
+    .requiredOption('--run <folder>', 'folder of the run')
+    .requiredOption('--out <folder>', 'folder for manifest, weights and model card')
+    .option('--calibration <lists...>', "lists that calibrate; the recipe's by default")
+    .option('--verification <list>', 'list with identities that gives the verification thresholds')
+    .option('--metrics <file>', 'held-out figures as JSON, name to value, to note in the manifest')
+    .action(exportWeights);
   await program.parseAsync(argv as string[]);
 }

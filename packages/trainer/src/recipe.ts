@@ -1,4 +1,4 @@
-import { InvalidInputError } from '@swinface/core';
+import { InvalidInputError, type ModelConfig } from '@swinface/core';
 import * as v from 'valibot';
 import { type DataRecipe, parseDataRecipe } from './data/recipe.js';
 import type { AgeRecipe } from './objectives/age.js';
@@ -29,10 +29,17 @@ export interface OptimiserRecipe {
   readonly averaging: number;
 }
 
+/** What exported weights say about themselves. */
+export interface PassportRecipe {
+  readonly licence: string;
+  /** One line for each source of training data. */
+  readonly trainingData: readonly string[];
+}
+
 /** Everything that decides a training run. */
 export interface Recipe {
-  /** Name of a preset, which becomes the name of the weights. */
-  readonly model: string;
+  /** Name of a preset, which becomes the name of the weights; programs may also hand in a network of their own. */
+  readonly model: string | ModelConfig;
   /** Faces per step. */
   readonly batch: number;
   /**
@@ -46,6 +53,7 @@ export interface Recipe {
   readonly objectives: ObjectivesRecipe;
   /** Where the faces come from; read by `openTrainingSource`. */
   readonly data: DataRecipe;
+  readonly passport: PassportRecipe;
 }
 
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
@@ -83,6 +91,7 @@ const recipeSchema = v.strictObject({
     distillation: v.picklist(['off', 'cosine', 'relational']),
   }),
   data: v.unknown(),
+  passport: v.strictObject({ licence: v.pipe(v.string(), v.minLength(1)), trainingData: v.array(v.string()) }),
 });
 
 /**

@@ -41,6 +41,7 @@ export interface TrainSummary {
 
 /** The network that a recipe names. */
 export function recipeConfig(recipe: Pick<Recipe, 'model'>): ModelConfig {
+  if (typeof recipe.model === 'object') return recipe.model;
   const presets: Readonly<Record<string, ModelConfig>> = PRESETS;
   const config = presets[recipe.model];
   if (!config) {

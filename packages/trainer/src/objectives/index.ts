@@ -13,6 +13,10 @@ export function createObjectives(selection: OutputSelection, recipe: ObjectivesR
   return objectives;
 }
 
+/** Names of the losses that a recipe switches on, in the order of the graph's output. */
+export const learntTasks = (selection: OutputSelection, recipe: ObjectivesRecipe): string[] =>
+  createObjectives(selection, recipe).flatMap(({ tasks }) => tasks);
+
 /** The losses of all tasks and their weighted sum. */
 export interface RecordedLosses {
   readonly tasks: readonly string[];

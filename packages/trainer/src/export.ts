@@ -1,0 +1,141 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import {
+  type HostTensor,
+  type Manifest,
+  type ManifestCalibration,
+  type ModelConfig,
+  type ModelPassport,
+  type PackedModel,
+  packModel,
+  placedTasks,
+  RECOGNITION,
+  selectOutputs,
+} from '@swinface/core';
+import { AdamW } from './engine/adamw.js';
+import { readCheckpoint } from './engine/checkpoint.js';
+import { flattenWeights, initialWeights, ParameterStore, unflattenWeights } from './engine/parameters.js';
+import { calibrate, Predictor } from './evaluate/index.js';
+import { modelCard } from './model-card.js';
+import { LOG_VARIANCES, learntTasks } from './objectives/index.js';
+import { parseRecipe, type Recipe } from './recipe.js';
+import { checkpointPath, recipeConfig } from './train.js';
+
+/** Where a run's weights go and what they are measured on. */
+export interface ExportOptions {
+  /** Folder of the run. */
+  readonly run: string;
+  /** Folder for manifest, weights and model card. */
+  readonly out: string;
+  /** Lists whose held-out parts calibrate the probabilities; the recipe's own by default. */
+  readonly calibration?: readonly string[];
+  /** List with identities whose held-out part gives the verification thresholds. */
+  readonly verification?: string;
+  /** Held-out figures to note in the manifest and the model card. */
+  readonly metrics?: Readonly<Record<string, number>>;
+  readonly print?: (line: string) => void;
+}
+
+const UNCALIBRATED: ManifestCalibration = { temperatures: {}, thresholds: {}, ageIntervals: [], verification: [] };
+
+/**
+ * Averaged weights of a run's checkpoint by checkpoint name, as inference uses them: the scale of the age is folded
+ * into its last layer.
+ *
+ * @throws {InvalidInputError} if the checkpoint does not fit the recipe
+ */
+export async function trainedWeights(
+  run: string,
+  recipe: Recipe,
+): Promise<{ weights: Map<string, HostTensor>; step: number }> {
+  const config = recipeConfig(recipe);
+  const tensors = flattenWeights(selectOutputs(config), initialWeights(config, recipe.seed));
+  if (recipe.objectives.weighting === 'uncertainty') {
+    const count = learntTasks(selectOutputs(config), recipe.objectives).length;
+    tensors.set(LOG_VARIANCES, { shape: [count], data: new Float32Array(count) });
+  }
+  const store = new ParameterStore(tensors);
+  const optimiser = new AdamW(store, recipe.optimiser);
+  const { step } = await readCheckpoint(checkpointPath(run), store, optimiser);
+  const weights = unflattenWeights(config, store.tensors(optimiser.average));
+  foldAge(config, weights, recipe);
+  return { weights, step };
+}
+
+/** The network has learnt (age - centre) / spread; its last layer is made to say years. */
+function foldAge(config: ModelConfig, weights: Map<string, HostTensor>, { objectives }: Recipe): void {
+  const age = placedTasks(config).find(({ task }) => task.name === 'Age');
+  if (!age) return;
+  const { centre, spread } = objectives.age;
+  const name = `om.output_fcs.${age.index}`;
+  for (const [part, shift] of [
+    ['weight', 0],
+    ['bias', centre],
+  ] as const) {
+    const tensor = weights.get(`${name}.${part}`);
+    if (tensor) {
+      weights.set(`${name}.${part}`, { shape: tensor.shape, data: tensor.data.map((v) => v * spread + shift) });
+    }
+  }
+}
+
+/** Packs weights under an id that is their hash. */
+async function pack(
+  config: ModelConfig,
+  weights: ReadonlyMap<string, HostTensor>,
+  passport: Omit<ModelPassport, 'id'>,
+): Promise<PackedModel> {
+  const draft = await packModel(config.name, { ...passport, id: config.name }, weights, 'F16');
+  const id = basename(draft.manifest.shards[0]?.file ?? config.name, '.safetensors');
+  return { manifest: { ...draft.manifest, id }, files: draft.files };
+}
+
+async function write({ manifest, files }: PackedModel, out: string): Promise<string> {
+  await mkdir(out, { recursive: true });
+  for (const [file, bytes] of files) await writeFile(join(out, file), bytes);
+  const path = join(out, `${manifest.config.name}.json`);
+  await writeFile(path, `${JSON.stringify(manifest, null, 1)}\n`);
+  return path;
+}
+
+/**
+ * Writes a run's averaged weights as the browser loads them (float16), calibrated on held-out faces, with a model card.
+ *
+ * @returns the manifest and its path
+ * @throws {InvalidInputError} if the run's checkpoint does not fit its recipe
+ */
+export async function exportRun(options: ExportOptions): Promise<{ path: string; manifest: Manifest }> {
+  const { run, out, verification, metrics = {}, print = () => {} } = options;
+  const recipe = parseRecipe(JSON.parse(await readFile(join(run, 'recipe.json'), 'utf8')));
+  const config = recipeConfig(recipe);
+  const { weights, step } = await trainedWeights(run, recipe);
+  const modelCardFile = `${config.name}.md`;
+  const passport: Omit<ModelPassport, 'id'> = {
+    config,
+    synthetic: false,
+    crops: [{ zoom: 1, outputs: [RECOGNITION, ...placedTasks(config).map(({ task }) => task.name)] }],
+    calibration: UNCALIBRATED,
+    licence: recipe.passport.licence,
+    trainingData: recipe.passport.trainingData,
+    modelCard: modelCardFile,
+    metrics,
+  };
+  // Calibrated as it will be read: from float16, through the files.
+  const draft = await mkdtemp(join(tmpdir(), 'swinface-export-'));
+  let calibration: ManifestCalibration;
+  try {
+    const predictor = await Predictor.open(await write(await pack(config, weights, passport), draft));
+    const lists = options.calibration ?? recipe.data.parts.map(({ list }) => list);
+    print(`Calibrating on the held-out parts of ${lists.map((list) => basename(list)).join(', ')}.`);
+    calibration = await calibrate(predictor, lists, verification);
+    await predictor.dispose();
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+  const packed = await pack(config, weights, { ...passport, calibration });
+  const path = await write(packed, out);
+  await writeFile(join(dirname(path), modelCardFile), modelCard(packed.manifest, recipe, step));
+  for (const [file, bytes] of packed.files) print(`${join(out, file)}: ${(bytes.length / 1e6).toFixed(2)} MB`);
+  return { path, manifest: packed.manifest };
+}
