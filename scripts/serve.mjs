@@ -37,9 +37,9 @@ const HEADERS = {
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; '),
-  // Isolation is what browsers ask for before they give wasm its threads.
+  // No Cross-Origin-Embedder-Policy: it would give TensorFlow.js threads, which it starts from blob: scripts, and those
+  // would need a hole in the policy above.
   'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Permissions-Policy': 'camera=(self), microphone=(), geolocation=()',
   'Referrer-Policy': 'no-referrer',

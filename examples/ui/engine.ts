@@ -67,10 +67,10 @@ export function createEnginePanel(): EnginePanel {
     setAnalyzer(analyzer) {
       element.hidden = false;
       engine.set(analyzer.engine.description, analyzer.engine.reason);
-      locator.set(analyzer.locator.description, analyzer.locator.reason);
+      if (analyzer.locator) locator.set(analyzer.locator.description, analyzer.locator.reason);
       model.set(analyzer.manifest.id);
       element.dataset.engine = analyzer.engine.kind;
-      element.dataset.locator = analyzer.locator.kind;
+      element.dataset.locator = analyzer.locator?.kind ?? '';
     },
     setTimings(measured) {
       timings.hidden = false;

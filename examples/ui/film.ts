@@ -36,6 +36,8 @@ export interface Card {
   readonly actions?: readonly { readonly label: string; readonly run: () => void; readonly quiet?: boolean }[];
   /** Errors interrupt a screen reader; everything else waits its turn. */
   readonly urgent?: boolean;
+  /** Whether the first action takes the keyboard's focus: the card answers what the person just did. */
+  readonly takesFocus?: boolean;
 }
 
 /** A card for a message, with a way to try again where that can help. */
@@ -46,6 +48,7 @@ export function messageCard(message: Message, retry: () => void): Card {
     title,
     body,
     urgent: true,
+    takesFocus: true,
     ...(message.detail === undefined ? {} : { detail: message.detail }),
     ...(message.retry === undefined ? {} : { actions: [{ label: message.retry, run: retry }] }),
   };
@@ -98,7 +101,10 @@ export function createFilm(): Film {
       setText(right, note);
     },
     setStatus: (text) => setText(status, text),
-    setCard: (card) => cardHolder.replaceChildren(...(card ? [cardElement(card)] : [])),
+    setCard(card) {
+      cardHolder.replaceChildren(...(card ? [cardElement(card)] : []));
+      if (card?.takesFocus) cardHolder.querySelector('button')?.focus();
+    },
     setProgress(value) {
       bar.hidden = value === undefined;
       bar.toggleAttribute('data-busy', value === 'busy');

@@ -33,8 +33,9 @@ const BY_CODE: Readonly<Record<string, Omit<Message, 'detail'>>> = {
   },
   UNSUPPORTED_DEVICE: {
     kind: 'unsupported',
-    title: 'This browser cannot run the analysis',
-    body: 'Use a current Chrome, Edge, Safari or Firefox, and open the page over https or from localhost.',
+    title: 'The analysis cannot run here',
+    body: 'Use a current Chrome, Edge, Safari or Firefox, and open the page over https or from localhost. If it ran before, a file may be missing: run the set-up again.',
+    retry: 'Try again',
   },
   DEVICE_LOST: {
     kind: 'device-lost',

@@ -4,7 +4,7 @@ import { inRepo, say } from './repo.mjs';
 
 /** Folders of installed packages that the pages serve from their own origin: [from, to, which files]. */
 const FOLDERS = [
-  ['node_modules/@mediapipe/tasks-vision/wasm', 'mediapipe', /^vision_wasm_.*\.(js|wasm)$/],
+  ['node_modules/@mediapipe/tasks-vision/wasm', 'mediapipe', /^vision_wasm_module_internal\.(js|wasm)$/],
   [
     'node_modules/@vladmandic/face-api/model',
     'face-api',
@@ -43,7 +43,7 @@ export async function copyAssets(assets, landmarkModel) {
   for (const [to, from] of wanted) if (await copyIfChanged(from, to)) copied += 1;
   const stale = await leftovers(assets, wanted);
   for (const path of stale) await rm(path);
-  say.done(copied + stale.length === 0 ? 'page assets are up to date' : `${copied} page assets copied`);
+  say.done(copied + stale.length === 0 ? 'page assets are up to date' : `page assets: ${copied} copied, ${stale.length} removed`);
 }
 
 /** Files of an earlier set-up that are no longer wanted; generated weights are the build's business. */

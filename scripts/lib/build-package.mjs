@@ -6,6 +6,9 @@ import { inRepo, UserError } from './repo.mjs';
 /** The packages that the pages are made of, each after those it depends on. */
 export const PAGE_PACKAGES = ['core', 'alignment', 'postprocessing', 'swinface'];
 
+/** What the compiler writes for syntax that browsers lack, such as `using`: bundled, since nobody declares it. */
+const COMPILER_HELPERS = '@oxc-project/runtime';
+
 /** `dist/webgpu/index.js` of the package's exports comes from `src/webgpu/index.ts`. */
 function entriesOf(manifest) {
   const targets = Object.values(manifest.exports).map((target) => target.default);
@@ -25,6 +28,7 @@ function externals(manifest) {
     if (/^[./\0]/.test(id) || /^[a-z]:[\\/]/i.test(id)) return false;
     if (id.startsWith('node:') || builtinModules.includes(id)) return true;
     const name = id.split('/', id.startsWith('@') ? 2 : 1).join('/');
+    if (name === COMPILER_HELPERS) return false;
     if (name === manifest.name || declared.has(name)) return true;
     throw new UserError(`${manifest.name} imports ${id}, but its package.json does not declare ${name}`);
   };

@@ -48,7 +48,12 @@ export function createHeadline(): ReportPart {
         face.expression ? percent(face.expression[face.expression.label]) : 'not offered by this model',
       );
       const { yaw, pitch, roll } = face.pose;
-      setText(pose, `Head turned ${signed(yaw)}\u00b0, raised ${signed(pitch)}\u00b0, tilted ${signed(roll)}\u00b0`);
+      const degrees = (angle: number) => `${Math.round(Math.abs(angle))}\u00b0`;
+      // Without left and right, which are the other way round in a mirrored picture.
+      setText(
+        pose,
+        `Head turned ${degrees(yaw)}, ${pitch < 0 ? 'lowered' : 'raised'} ${degrees(pitch)}, tilted ${degrees(roll)}`,
+      );
     },
   };
 }

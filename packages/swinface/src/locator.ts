@@ -24,7 +24,9 @@ export async function openLocator(
     return { locator, choice: { kind: locator.name, description: locator.description }, owned: false };
   }
   const mediapipe = { wasmPath: absolute(assets.mediapipeWasm), model: absolute(assets.landmarkModel) };
-  const faceApi = { modelPath: absolute(assets.faceApiModels) };
+  // WebGL compiles for seconds where WebAssembly starts at once.
+  const wasm = assets.tfjsWasm === undefined ? {} : { wasmPath: absolute(assets.tfjsWasm) };
+  const faceApi = { modelPath: absolute(assets.faceApiModels), ...wasm };
   const chosen = await chooseLocator({
     ...(locator === 'face-api' ? {} : { mediapipe }),
     ...(locator === 'mediapipe' ? {} : { faceApi }),

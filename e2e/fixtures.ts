@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { test as base, expect, type Page, type Request } from '@playwright/test';
+
+const TRAINED = fileURLToPath(new URL('../models/swinface-nano.json', import.meta.url));
+
+/** Whether this copy has trained weights; without them the pages ask before they run on generated ones. */
+export const isTrained = existsSync(TRAINED);
+
+/** Where a screenshot for people goes. */
+export const screenPath = (name: string): string =>
+  fileURLToPath(new URL(`../test-results/screens/${name}.png`, import.meta.url));
+
+/** The model's files, wherever the pages load them from. */
+export const MANIFEST = '**/assets/{models,untrained}/swinface-nano.json';
+export const WEIGHTS = '**/assets/{models,untrained}/*.safetensors';
+
+interface Fixtures {
+  /** Every request of the test so far, of pages and workers alike. */
+  readonly requests: readonly Request[];
+}
+
+/**
+ * Playwright's test with two promises that every test here keeps: no request to another origin, and no error that
+ * nobody caught.
+ */
+export const test = base.extend<Fixtures>({
+  requests: [
+    async ({ context, baseURL }, use) => {
+      const requests: Request[] = [];
+      const errors: string[] = [];
+      context.on('request', (request) => requests.push(request));
+      context.on('weberror', (error) => errors.push(String(error.error())));
+      await use(requests);
+      const foreign = requests
+        .map((request) => new URL(request.url()))
+        .filter(({ protocol }) => protocol !== 'blob:' && protocol !== 'data:')
+        .filter(({ origin }) => origin !== new URL(baseURL ?? '').origin);
+      expect(foreign.map(String), 'requests to other origins').toEqual([]);
+      expect(errors, 'uncaught errors').toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };
+
+/** Clicks through the notice of untrained weights, where there is one. */
+export async function acceptUntrained(page: Page): Promise<void> {
+  if (isTrained) return;
+  await page.getByRole('button', { name: 'Run it on untrained weights' }).click();
+}
+
+/** Analyses a bundled sample on the photo page and waits for its faces. */
+export async function analyzeSample(page: Page, n: number): Promise<void> {
+  await page.getByRole('button', { name: `Sample photo ${n}` }).click();
+  await acceptUntrained(page);
+  await expect(page.getByRole('status')).toHaveText(/\d faces? in/);
+}
+
+/** The card that tells what state the page is in. */
+export const card = (page: Page, state: string) => page.locator(`.card[data-state="${state}"]`);
+
+/** Every number that the report shows of the chosen face, by output and label. */
+export async function reportValues(page: Page): Promise<Map<string, number>> {
+  const entries = await page
+    .locator('.report [data-value]')
+    .evaluateAll((elements) =>
+      elements.map((element) => [
+        element.getAttribute('data-key') ?? element.getAttribute('data-output') ?? '',
+        element.getAttribute('data-value') ?? '',
+      ]),
+    );
+  return new Map(entries.filter(([key]) => key !== 'Recognition').map(([key, value]) => [key ?? '', Number(value)]));
+}
+
+/** The identity embedding that the report draws as a barcode. */
+export async function reportEmbedding(page: Page): Promise<number[]> {
+  const text = await page.locator('[data-output="Recognition"]').getAttribute('data-value');
+  return (text ?? '').split(' ').map(Number);
+}

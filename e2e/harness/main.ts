@@ -1,0 +1,3 @@
+import { FaceAnalyzer } from 'swinface';
+
+Object.assign(globalThis, { FaceAnalyzer });

@@ -1,0 +1,65 @@
+import type { FaceAnalyzer as Analyzer } from 'swinface';
+import { expect, isTrained, test } from './fixtures.js';
+import { openHarness } from './harness/build.js';
+
+const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-nano.json`;
+
+/** The SDK as the harness page holds it. */
+interface Harness {
+  readonly FaceAnalyzer: typeof Analyzer;
+}
+
+test('created, disposed and created again, the built SDK gives the same answers', async ({ page }) => {
+  await openHarness(page);
+  const outcome = await page.evaluate(async (model) => {
+    const { FaceAnalyzer } = globalThis as unknown as Harness;
+    const photo = await (await fetch('/assets/samples/sample3.jpg')).blob();
+    const analyzeOnce = async () => {
+      const analyzer = await FaceAnalyzer.create({ model });
+      const faces = await analyzer.analyze(photo);
+      const cloned = structuredClone(faces);
+      analyzer.dispose();
+      const after = await analyzer.analyze(photo).then(
+        () => 'answered',
+        (error) => error.code,
+      );
+      return { embeddings: cloned.map(({ embedding }) => [...(embedding ?? [])]), after };
+    };
+    return [await analyzeOnce(), await analyzeOnce()];
+  }, MODEL);
+  const [first, second] = outcome;
+  expect(first?.embeddings).toHaveLength(3);
+  expect(first?.after).toBe('DISPOSED');
+  expect(second).toEqual(first);
+});
+
+test('an abort ends loading and analysing with its reason', async ({ page }) => {
+  await openHarness(page);
+  const outcome = await page.evaluate(async (model) => {
+    const { FaceAnalyzer } = globalThis as unknown as Harness;
+    const reason = (promise: Promise<unknown>) =>
+      promise.then(
+        () => 'no error',
+        (error) => String(error),
+      );
+    const loading = new AbortController();
+    const created = reason(
+      FaceAnalyzer.create({
+        model,
+        signal: loading.signal,
+        onProgress: () => loading.abort(new Error('changed my mind')),
+      }),
+    );
+    const whileLoading = await created;
+    const analyzer = await FaceAnalyzer.create({ model });
+    const photo = await (await fetch('/assets/samples/sample3.jpg')).blob();
+    const analysing = new AbortController();
+    const pending = reason(analyzer.analyze(photo, { signal: analysing.signal }));
+    analysing.abort(new Error('too slow'));
+    const whileAnalysing = await pending;
+    const faces = await analyzer.analyze(photo);
+    analyzer.dispose();
+    return { whileLoading, whileAnalysing, faces: faces.length };
+  }, MODEL);
+  expect(outcome).toEqual({ whileLoading: 'Error: changed my mind', whileAnalysing: 'Error: too slow', faces: 3 });
+});
