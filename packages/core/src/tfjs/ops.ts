@@ -77,8 +77,14 @@ export class TfjsOps implements Ops<tf.Tensor> {
     const windows = (size / window) ** 2;
     const bias = this.derived(table, () => attentionBias(table, shape)); // [windows or 1, heads, ww, ww]
 
-    const split = tf.reshape(windowPartition(qkv, shape), [faces * windows, tokens, 3 * heads, width]);
-    const [q, k, v] = tf.split(tf.transpose(split, [0, 2, 1, 3]), 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor]; // [B*windows, heads, ww, d]
+    const packedHeads = tf.reshape(windowPartition(qkv, shape), [faces * windows, tokens, 3 * heads, width]);
+    // Split as flat rows: tfjs copies each piece in one go.
+    const rows = tf.reshape(tf.transpose(packedHeads, [0, 2, 1, 3]), [faces * windows, 3 * heads * tokens * width]);
+    const [q, k, v] = tf.split(rows, 3, 1).map((part) => tf.reshape(part, [faces * windows, heads, tokens, width])) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
     const scores = tf.matMul(tf.mul(q, width ** -0.5), k, false, true); // [B*windows, heads, ww, ww]
     const biased = tf.add(tf.reshape(scores, [-1, bias.shape[0] as number, heads, tokens, tokens]), bias);
     const attention = softmaxRows(tf.reshape(biased, [faces * windows * heads * tokens, tokens]));

@@ -4,46 +4,38 @@ import type { WindowAttentionShape } from '../ops.js';
 /** Added to the score of two tokens that stand in one window but in different regions of the unshifted map. */
 const MASKED = -100;
 
-/** Rolls a token map by `shift` rows and columns, wrapping around: [B, size, size, C] -> the same shape. */
-function roll(x: tf.Tensor4D, size: number, shift: number): tf.Tensor4D {
-  const by = ((shift % size) + size) % size;
-  if (by === 0) return x;
-  // Slices and concatenations, since gathers are slow on wasm and have slow gradients everywhere.
-  const [faces, , , channels] = x.shape;
-  const rows = tf.concat(
-    [
-      tf.slice(x, [0, size - by, 0, 0], [faces, by, size, channels]),
-      tf.slice(x, [0, 0, 0, 0], [faces, size - by, size, channels]),
-    ],
-    1,
-  );
-  return tf.concat(
-    [
-      tf.slice(rows, [0, 0, size - by, 0], [faces, size, by, channels]),
-      tf.slice(rows, [0, 0, 0, 0], [faces, size, size - by, channels]),
-    ],
-    2,
-  );
+/** Rolls every row by `by` to the right, wrapping around: [rows, width] -> [rows, width]. */
+function rollRows(x: tf.Tensor2D, by: number): tf.Tensor2D {
+  const [rows, width] = x.shape;
+  // Not a gather, whose gradient sums over segments one by one.
+  return tf.concat([tf.slice(x, [0, width - by], [rows, by]), tf.slice(x, [0, 0], [rows, width - by])], 1);
 }
 
-/** Cuts a (rolled) token map into its windows: [B, size*size, C] -> [B*windows, window*window, C]. */
-export function windowPartition(x: tf.Tensor, { size, window, shift }: WindowAttentionShape): tf.Tensor3D {
+/** Rolls token maps down and to the right by `by` (modulo `size`) tokens: [B, size*size, C] -> the same number of elements. */
+function roll(x: tf.Tensor, size: number, by: number): tf.Tensor {
+  if (by % size === 0) return x;
+  const [faces, , channels] = x.shape as [number, number, number];
+  const shift = (by + size) % size;
+  const down = rollRows(tf.reshape(x, [faces, size * size * channels]), shift * size * channels);
+  return rollRows(tf.reshape(down, [faces * size, size * channels]), shift * channels);
+}
+
+/** Cuts a token map, rolled by -`shift`, into its windows: [B, size*size, C] -> [B*windows, window*window, C]. */
+export function windowPartition(x: tf.Tensor, { size, window, shift }: WindowAttentionShape): tf.Tensor {
   const [faces, , channels] = x.shape as [number, number, number];
   const across = size / window;
-  const map = tf.reshape(x, [faces, size, size, channels]) as tf.Tensor4D;
-  const rolled = roll(map, size, -shift); // [B, size, size, C]
-  const strips = tf.reshape(rolled, [faces * across, window, across, window * channels]);
+  const strips = tf.reshape(roll(x, size, -shift), [faces * across, window, across, window * channels]);
   return tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [faces * across ** 2, window ** 2, channels]);
 }
 
 /** Puts windows back where they came from: [B*windows, window*window, C] -> [B, size*size, C]. */
-export function windowReverse(x: tf.Tensor, { size, window, shift }: WindowAttentionShape): tf.Tensor3D {
+export function windowReverse(x: tf.Tensor, { size, window, shift }: WindowAttentionShape): tf.Tensor {
   const [total, , channels] = x.shape as [number, number, number];
   const across = size / window;
   const faces = total / across ** 2;
   const strips = tf.reshape(x, [faces * across, across, window, window * channels]);
-  const rolled = tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [faces, size, size, channels]) as tf.Tensor4D;
-  return tf.reshape(roll(rolled, size, shift), [faces, size ** 2, channels]);
+  const map = tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [faces, size ** 2, channels]);
+  return tf.reshape(roll(map, size, shift), [faces, size ** 2, channels]);
 }
 
 /** For each query and key of a window, the row of `relative_position_bias_table` that holds their bias: [w*w * w*w]. */
