@@ -108,10 +108,12 @@ function meanPoints(samples: readonly FaceSample[]): FivePoints | undefined {
 /**
  * Reads a list `NAME.jsonl`, one sample a line.
  *
- * @throws {InvalidInputError} if a line is malformed or the list is empty.
+ * @throws {InvalidInputError} if the file cannot be read, a line is malformed, or the list is empty.
  */
 export async function readDataset(path: string): Promise<Dataset> {
-  const bytes = await readFile(path);
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new InvalidInputError(`The list ${path} cannot be read.`, { expected: 'a file NAME.jsonl', cause });
+  });
   const lines = bytes.toString('utf8').split('\n');
   const samples = lines.flatMap((line, i) => (line.trim() ? [parseSample(line, `${path}:${i + 1}`)] : []));
   if (samples.length === 0) throw new InvalidInputError(`${path} lists no samples.`);

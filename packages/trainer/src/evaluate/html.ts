@@ -151,8 +151,17 @@ function datasetSection(report: DatasetReport): string {
   return `<section><h2>${escapeHtml(name)}</h2><p>${notes.join('; ')}.</p>${verification ? verificationSection(verification) : ''}${ageSection(report)}${gender ? classSection('Gender', gender) : ''}${expression ? classSection('Expression', expression, undecided) : ''}${attributes ? attributesSection(attributes) : ''}${groupsSection(groups)}</section>`;
 }
 
+function importanceSection({ importance }: EvaluationReport): string {
+  if (importance.length === 0) return '';
+  const rows = importance.map(({ subnet, levels }) => {
+    const most = Math.max(...levels);
+    return [escapeHtml(subnet), ...levels.map((v) => `${intervalBar(v / most, 0, 0, [0, 1])} ${v.toFixed(3)}`)];
+  });
+  return `<h2>What each subnet looks at</h2><p>Mean of a subnet's features by the level of the network they come from: FM1 is fine, FM4 is coarse.</p>${table(['subnet', 'FM1', 'FM2', 'FM3', 'FM4'], rows)}`;
+}
+
 /** The report as one page that needs nothing else. */
 export function htmlReport(report: EvaluationReport): string {
   const { model, datasets } = report;
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Evaluation of ${escapeHtml(model.id)}</title><style>${STYLE}</style></head><body><h1>Evaluation of ${escapeHtml(model.id)}</h1><p>${escapeHtml(model.name)}, ${escapeHtml(model.licence)}${model.synthetic ? '. <strong>Synthetic weights: the figures mean nothing.</strong>' : ''}</p>${comparisonSection(report)}${datasets.map(datasetSection).join('')}</body></html>\n`;
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Evaluation of ${escapeHtml(model.id)}</title><style>${STYLE}</style></head><body><h1>Evaluation of ${escapeHtml(model.id)}</h1><p>${escapeHtml(model.name)}, ${escapeHtml(model.licence)}${model.synthetic ? '. <strong>Synthetic weights: the figures mean nothing.</strong>' : ''}</p>${comparisonSection(report)}${datasets.map(datasetSection).join('')}${importanceSection(report)}</body></html>\n`;
 }

@@ -1,14 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
 import {
   assembleWeights,
   foldWeights,
   InvalidInputError,
   type Manifest,
   type OutputSelection,
-  parseManifest,
-  readWeights,
   selectOutputs,
 } from '@swinface/core';
 import { exportOnnx } from '@swinface/core/onnx';
@@ -19,6 +15,7 @@ import { writeInput } from '../data/crop.js';
 import type { Dataset, FaceSample } from '../data/samples.js';
 import { TEMPLATE_SIDE } from '../data/similarity.js';
 import { createSession, type Device } from '../engine/device.js';
+import { loadModel } from './model-files.js';
 
 const BATCH = 32;
 const IMAGE = 3 * TEMPLATE_SIDE * TEMPLATE_SIDE;
@@ -61,8 +58,7 @@ export class Predictor {
    * @throws {WeightsInvalidError} if a file does not hold what the manifest says
    */
   static async open(path: string, device: Device | 'auto' = 'cpu'): Promise<Predictor> {
-    const manifest = parseManifest(JSON.parse(await readFile(path, 'utf8')));
-    const tensors = await readWeights(manifest, ({ file }) => readFile(join(dirname(path), file)));
+    const { manifest, weights: tensors } = await loadModel(path);
     const heads: Head[] = [];
     for (const { zoom, outputs } of manifest.crops) {
       const selection = selectOutputs(manifest.config, outputs);

@@ -5,8 +5,13 @@ import { readDataset } from '../data/samples.js';
 import type { Device } from '../engine/device.js';
 import { type DatasetReport, datasetReport, selectSplit } from './dataset-report.js';
 import { htmlReport } from './html.js';
+import { type LevelImportance, levelImportance } from './importance.js';
+import { loadModel } from './model-files.js';
 import { Predictor } from './predict.js';
 import { type Comparison, comparisons } from './references.js';
+
+/** Faces over which the levels' importance is averaged. */
+const IMPORTANCE_FACES = 128;
 
 /** What to evaluate on what. */
 export interface EvaluateOptions {
@@ -29,6 +34,8 @@ export interface EvaluationReport {
   readonly model: { readonly id: string; readonly name: string; readonly licence: string; readonly synthetic: boolean };
   readonly datasets: readonly DatasetReport[];
   readonly comparisons: readonly (Comparison & { readonly set: string })[];
+  /** How much each subnet draws from each level of the network, on faces of the first set. */
+  readonly importance: readonly LevelImportance[];
 }
 
 /**
@@ -41,9 +48,15 @@ export async function runEvaluate(options: EvaluateOptions): Promise<EvaluationR
   const { weights, data, split = 'held-out', pairs, out, device = 'cpu', log = () => {} } = options;
   if (data.length === 0)
     throw new InvalidInputError('There is nothing to evaluate on.', { expected: 'one or more lists' });
-  const pairList = pairs === undefined ? undefined : await readFile(pairs, 'utf8');
+  const pairList =
+    pairs === undefined
+      ? undefined
+      : await readFile(pairs, 'utf8').catch((cause: unknown) => {
+          throw new InvalidInputError(`The pairs ${pairs} cannot be read.`, { cause });
+        });
   const predictor = await Predictor.open(weights, device);
   const reports: DatasetReport[] = [];
+  let importance: LevelImportance[] = [];
   try {
     for (const path of data) {
       const dataset = await readDataset(path);
@@ -61,6 +74,10 @@ export async function runEvaluate(options: EvaluateOptions): Promise<EvaluationR
       const rate = report.faces / ((performance.now() - start) / 1000);
       log(`${dataset.name}: ${report.faces} faces, ${rate.toFixed(0)} a second`);
       reports.push(report);
+      if (importance.length === 0) {
+        const some = selectSplit(dataset.samples, split).slice(0, IMPORTANCE_FACES);
+        importance = await levelImportance(await loadModel(weights), dataset, some);
+      }
     }
   } finally {
     await predictor.dispose();
@@ -69,6 +86,7 @@ export async function runEvaluate(options: EvaluateOptions): Promise<EvaluationR
   const report: EvaluationReport = {
     model: { id, name: config.name, licence, synthetic },
     datasets: reports,
+    importance,
     comparisons: reports.flatMap((entry) => comparisons(entry).map((line) => ({ set: entry.name, ...line }))),
   };
   if (out !== undefined) {

@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assembleWeights, PRESETS, packModel, selectOutputs } from '@swinface/core';
-import { runReference } from '@swinface/core/reference';
+import { assembleWeights, isHostTensor, mapWeights, PRESETS, packModel, selectOutputs, swinFace } from '@swinface/core';
+import { ReferenceOps, type ReferenceTensor, runReference, toReference } from '@swinface/core/reference';
 import { expectAllClose, syntheticWeights } from '@swinface/testing';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,8 @@ import { writeInput } from '../../src/data/crop.js';
 import { Random } from '../../src/data/random.js';
 import { readDataset } from '../../src/data/samples.js';
 import { calibrate } from '../../src/evaluate/calibrate.js';
+import { levelImportance } from '../../src/evaluate/importance.js';
+import { loadModel } from '../../src/evaluate/model-files.js';
 import { Predictor } from '../../src/evaluate/predict.js';
 import { runEvaluate, summaryLines } from '../../src/evaluate/run.js';
 
@@ -170,6 +172,49 @@ describe('runEvaluate', () => {
     const report = await runEvaluate({ weights: manifest, data: [list], split: 'train' });
     expect(report.datasets[0]?.faces).toBe(1);
     await expect(runEvaluate({ weights: manifest, data: [list], split: 'test' })).rejects.toThrow(/train, val/);
+    await expect(runEvaluate({ weights: 'nowhere.json', data: [list] })).rejects.toThrow(
+      /nowhere\.json cannot be read/,
+    );
+    await expect(runEvaluate({ weights: list, data: [list] })).rejects.toThrow(/no manifest/);
+    await expect(runEvaluate({ weights: manifest, data: ['nowhere.jsonl'] })).rejects.toThrow(/list nowhere/);
+  });
+});
+
+describe('levelImportance', () => {
+  it("averages each level's share of the subnets' pooled features", async () => {
+    const dataset = await readDataset(list);
+    const found = await levelImportance(await loadModel(manifest), dataset, dataset.samples.slice(2, 4));
+    expect(found.map(({ subnet }) => subnet)).toEqual(config.subnets.map(({ name }) => name));
+
+    // Only k2 of the two can be read. The reference, stopped at the same place.
+    class Recording extends ReferenceOps {
+      pooled: ArrayLike<number> = [];
+      override maxTokens(x: ReferenceTensor): ReferenceTensor {
+        const out = super.maxTokens(x);
+        this.pooled = out.data;
+        return out;
+      }
+    }
+    const ops = new Recording();
+    const selection = selectOutputs(config);
+    const image = new Float32Array(3 * 112 * 112);
+    writeInput(pixels.get('k2') ?? Buffer.alloc(0), false, image, 0);
+    const weights = mapWeights(assembleWeights(selection, syntheticWeights(config)), isHostTensor, toReference);
+    swinFace(ops, selection, weights, toReference({ shape: [1, 3, 112, 112], data: image }));
+    const expected = config.subnets.map((_, s) => {
+      let at = s * config.feature;
+      return config.split.map((width) => {
+        let sum = 0;
+        for (let c = 0; c < width; c++) sum += ops.pooled[at++] ?? 0;
+        return sum / width;
+      });
+    });
+    // float32 against float64.
+    expectAllClose(
+      found.flatMap(({ levels }) => levels),
+      expected.flat(),
+      { atol: 1e-4, rtol: 1e-4 },
+    );
   });
 });
 
