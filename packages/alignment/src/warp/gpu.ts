@@ -45,6 +45,7 @@ export class GpuWarp implements Disposable {
   readonly #fromExternal: GPUComputePipeline;
   /** Parameters per target and face: commands for different faces may wait in one encoder without overwriting. */
   readonly #parameters = new Map<GPUBuffer, GPUBuffer>();
+  #importsFrames = true;
   #disposed = false;
 
   private constructor(device: GPUDevice, fromTexture: GPUComputePipeline, fromExternal: GPUComputePipeline) {
@@ -71,16 +72,17 @@ export class GpuWarp implements Disposable {
   }
 
   /**
-   * Makes a decoded image readable for the kernel: a bitmap is copied to a texture, a video frame is read in place (it
-   * must stay undisposed until the commands were submitted).
+   * Makes a decoded image readable for the kernel: a bitmap is copied to a texture, a video frame is read in place where
+   * the browser can (it must stay undisposed until the commands were submitted).
+   *
+   * @throws {InvalidInputError} if the image is larger than a texture of this device may be
+   * @throws {DisposedError} after `dispose`
    */
   upload(image: UprightImage): UploadedImage {
     this.#check();
     const { pixels, scaleX, scaleY } = image;
-    if (isVideoFrame(pixels)) {
-      const texture = this.#device.importExternalTexture({ label: 'alignment.frame', source: pixels });
-      return { texture, scaleX, scaleY, dispose() {}, [Symbol.dispose]() {} };
-    }
+    const external = isVideoFrame(pixels) ? this.#import(pixels) : undefined;
+    if (external) return { texture: external, scaleX, scaleY, dispose() {}, [Symbol.dispose]() {} };
     const [width, height] = image.pixelSize;
     const limit = this.#device.limits.maxTextureDimension2D;
     if (width > limit || height > limit) {
@@ -96,12 +98,29 @@ export class GpuWarp implements Disposable {
       format: 'rgba8unorm',
       usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.RENDER_ATTACHMENT,
     });
-    this.#device.queue.copyExternalImageToTexture({ source: pixels }, { texture, premultipliedAlpha: true }, [
-      width,
-      height,
-    ]);
+    if (isVideoFrame(pixels)) {
+      const { data } = image.readPixels({ x: 0, y: 0, width, height });
+      this.#device.queue.writeTexture({ texture }, data, { bytesPerRow: 4 * width }, [width, height]);
+    } else {
+      this.#device.queue.copyExternalImageToTexture({ source: pixels }, { texture, premultipliedAlpha: true }, [
+        width,
+        height,
+      ]);
+    }
     const dispose = (): void => texture.destroy();
     return { texture, scaleX, scaleY, dispose, [Symbol.dispose]: dispose };
+  }
+
+  /** The frame as an external texture; undefined where the browser cannot import any, as some software adapters. */
+  #import(source: VideoFrame): GPUExternalTexture | undefined {
+    if (!this.#importsFrames) return undefined;
+    try {
+      return this.#device.importExternalTexture({ label: 'alignment.frame', source });
+    } catch (error) {
+      if (!(error instanceof DOMException) || error.name !== 'OperationError') throw error;
+      this.#importsFrames = false;
+      return undefined;
+    }
   }
 
   /**

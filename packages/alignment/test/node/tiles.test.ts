@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { boundingBox, intersectionOverUnion, squareAround, suppressOverlaps } from '../../src/boxes.js';
+import { planTiles, type TileSize } from '../../src/tiles.js';
+
+const TILE: TileSize = { side: 128, smallestFace: 19.2, border: 16 };
+
+describe('planTiles', () => {
+  it.each([
+    [1920, 1280, 30],
+    [1280, 1920, 30],
+    [6000, 4000, 94],
+    [8000, 300, 40],
+    [333, 77, 20],
+  ])(
+    'shows every face of a %d x %d picture down to %d pixels almost whole and large enough in some tile',
+    (width, height, smallest) => {
+      const levels = planTiles(width, height, smallest, TILE);
+      for (let face = smallest; face < 0.9 * Math.min(width, height); face *= 1.13) {
+        for (const cx of [0, 0.13, 0.37, 0.5, 0.71, 0.99].map((share) => face / 2 + share * (width - face))) {
+          for (const cy of [0, 0.29, 0.5, 0.83, 1].map((share) => face / 2 + share * (height - face))) {
+            const best = Math.max(
+              ...levels.flatMap(({ scale, tiles }) => {
+                const side = face * scale;
+                if (side < 0.99 * TILE.smallestFace) return [];
+                return tiles.map(({ x, y }) => {
+                  const seen = (centre: number, from: number): number => {
+                    const at = centre * scale + TILE.border - from;
+                    return (Math.min(at + side / 2, TILE.side) - Math.max(at - side / 2, 0)) / side;
+                  };
+                  return Math.min(seen(cx, x), seen(cy, y));
+                });
+              }),
+            );
+            expect(best).toBeGreaterThan(0.8);
+          }
+        }
+      }
+    },
+  );
+
+  it('keeps all tiles on the canvas, and begins with the whole picture', () => {
+    const levels = planTiles(1920, 1080, 25, TILE);
+    expect(levels[0]?.tiles).toEqual([{ x: 0, y: 0 }]);
+    expect(levels[0]?.scale).toBeCloseTo((128 - 32) / 1920, 12);
+    for (const { width, height, tiles } of levels) {
+      for (const { x, y } of tiles) {
+        expect(x).toBeGreaterThanOrEqual(0);
+        expect(y).toBeGreaterThanOrEqual(0);
+        expect(x + TILE.side).toBeLessThanOrEqual(width);
+        expect(y + TILE.side).toBeLessThanOrEqual(height);
+      }
+    }
+  });
+
+  it('looks at a small picture once, enlarged to the tile', () => {
+    const levels = planTiles(40, 48, 20, TILE);
+    expect(levels).toHaveLength(1);
+    expect(levels[0]?.scale).toBe(2);
+  });
+
+  it('never enlarges to find what a picture cannot show', () => {
+    for (const { scale } of planTiles(1000, 1000, 2, TILE)) expect(scale).toBeLessThanOrEqual(1);
+  });
+
+  it('looks at a large picture with a coarse wish once', () => {
+    expect(planTiles(6000, 4000, 2000, TILE)).toHaveLength(1);
+  });
+});
+
+const box = (x: number, y: number, width: number, height = width) => ({ x, y, width, height });
+
+describe('intersectionOverUnion', () => {
+  it.each([
+    [box(0, 0, 10), box(0, 0, 10), 1],
+    [box(0, 0, 10), box(5, 0, 10), 50 / 150],
+    [box(0, 0, 10), box(2, 2, 5), 25 / 100],
+    [box(0, 0, 10), box(10, 0, 10), 0],
+    [box(0, 0, 10), box(30, 30, 1), 0],
+    [box(0, 0, 0), box(0, 0, 0), 0],
+  ])('of %j and %j is %d', (a, b, expected) => {
+    expect(intersectionOverUnion(a, b)).toBeCloseTo(expected, 12);
+    expect(intersectionOverUnion(b, a)).toBeCloseTo(expected, 12);
+  });
+});
+
+describe('suppressOverlaps', () => {
+  it('keeps the best of each heap, best first', () => {
+    const found = [
+      { box: box(100, 0, 10), score: 0.6 },
+      { box: box(1, 1, 10), score: 0.7 },
+      { box: box(0, 0, 10), score: 0.9 },
+      { box: box(101, 0, 10), score: 0.8 },
+    ];
+    expect(suppressOverlaps(found, 0.3).map(({ score }) => score)).toEqual([0.9, 0.8]);
+  });
+
+  it('lets a chain keep both of its ends', () => {
+    const chain = [
+      { box: box(0, 0, 10), score: 0.9 },
+      { box: box(4, 0, 10), score: 0.8 },
+      { box: box(8, 0, 10), score: 0.7 },
+    ];
+    expect(suppressOverlaps(chain, 0.3).map(({ score }) => score)).toEqual([0.9, 0.7]);
+  });
+
+  it('leaves its input alone and takes an empty list', () => {
+    const input = [
+      { box: box(0, 0, 1), score: 0.1 },
+      { box: box(9, 9, 1), score: 0.2 },
+    ];
+    suppressOverlaps(input, 0.5);
+    expect(input.map(({ score }) => score)).toEqual([0.1, 0.2]);
+    expect(suppressOverlaps([], 0.5)).toEqual([]);
+  });
+});
+
+it('boundingBox spans the first two of every stride numbers', () => {
+  expect(boundingBox(Float32Array.of(3, 4, 99, -1, 8, -99, 2, 2, 0), 3)).toEqual(box(-1, 2, 4, 6));
+});
+
+it('squareAround keeps the centre and takes the longer side', () => {
+  expect(squareAround(box(10, 20, 4, 8), 2)).toEqual(box(4, 16, 16));
+});
