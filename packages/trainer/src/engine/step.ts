@@ -11,7 +11,7 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { TrainingBatch } from '../batch.js';
 import { Random } from '../data/random.js';
 import { recordTrainingGraph, type TrainingGraph } from '../graph/training-graph.js';
-import { LOG_VARIANCES } from '../objectives/index.js';
+import { type Feed, LOG_VARIANCES } from '../objectives/index.js';
 import type { Recipe } from '../recipe.js';
 import { createSession, type Device } from './device.js';
 import { ParameterStore } from './parameters.js';
@@ -60,14 +60,12 @@ export class TrainingStep {
   }
 
   /**
-   * Forward and backward pass of a batch; changes nothing.
+   * Everything that a step feeds to its graph but the parameters.
    *
-   * @param step decides the random masks, together with the recipe's seed
-   * @param progress share of the training that is done
    * @throws {InvalidInputError} if the batch has another size than the graph
    */
-  async run(batch: TrainingBatch, step: number, progress: number): Promise<StepResult> {
-    const { graph, recipe, store } = this;
+  feeds(batch: TrainingBatch, step: number, progress: number): { feeds: Map<string, Feed>; labelled: number[] } {
+    const { graph, recipe } = this;
     if (batch.count !== recipe.batch) {
       throw new InvalidInputError('The batch does not fit the compiled graph.', {
         expected: `${recipe.batch} faces`,
@@ -75,28 +73,36 @@ export class TrainingStep {
       });
     }
     const side = Math.sqrt(batch.images.length / batch.count / 3);
-    const feeds: Record<string, Tensor> = {
-      image: new Tensor('float32', batch.images, [batch.count, 3, side, side]),
-    };
-    for (const [name, shape] of graph.parameters) feeds[name] = new Tensor('float32', store.view(name), shape);
+    const feeds = new Map<string, Feed>([['image', { data: batch.images, shape: [batch.count, 3, side, side] }]]);
     graph.masks.forEach(({ name, shape, rate }, index) => {
-      feeds[name] = new Tensor(
-        'float32',
-        randomMask(new Random(recipe.seed, step, 0x4d00 + index), shape, rate),
-        shape,
-      );
+      feeds.set(name, { data: randomMask(new Random(recipe.seed, step, 0x4d00 + index), shape, rate), shape });
     });
     const labelled: number[] = [];
     for (const objective of graph.objectives) {
       const given = objective.feed(batch, progress);
       labelled.push(...given.labelled);
-      for (const [name, { data, shape }] of Object.entries(given.feeds))
-        feeds[name] = new Tensor('float32', data, shape);
+      for (const [name, feed] of Object.entries(given.feeds)) feeds.set(name, feed);
     }
     const { weights } = recipe.objectives;
     const taskWeights = graph.tasks.map((task, index) => (labelled[index] ? (weights[task] ?? weights.default) : 0));
-    feeds['task.weight'] = new Tensor('float32', Float32Array.from(taskWeights), [graph.tasks.length]);
+    feeds.set('task.weight', { data: Float32Array.from(taskWeights), shape: [graph.tasks.length] });
+    return { feeds, labelled };
+  }
 
+  /**
+   * Forward and backward pass of a batch; changes nothing.
+   *
+   * @param step decides the random masks, together with the recipe's seed
+   * @param progress share of the training that is done
+   * @throws {InvalidInputError} if the batch has another size than the graph
+   */
+  async run(batch: TrainingBatch, step: number, progress: number): Promise<StepResult> {
+    const { graph, store } = this;
+    const given = this.feeds(batch, step, progress);
+    const { labelled } = given;
+    const feeds: Record<string, Tensor> = {};
+    for (const [name, { data, shape }] of given.feeds) feeds[name] = new Tensor('float32', data, shape);
+    for (const [name, shape] of graph.parameters) feeds[name] = new Tensor('float32', store.view(name), shape);
     const outputs = await this.session.run(feeds);
     const read = (name: string): Float32Array => {
       const data = outputs[name]?.data;

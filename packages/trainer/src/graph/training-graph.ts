@@ -1,4 +1,4 @@
-import { type ModelWeights, type OutputSelection, swinFace } from '@swinface/core';
+import { type ModelOutputs, type ModelWeights, type OutputSelection, swinFace } from '@swinface/core';
 import { OnnxGraph, type OnnxValue } from '@swinface/core/onnx';
 import { createObjectives, type Objective, recordLosses } from '../objectives/index.js';
 import type { Recipe } from '../recipe.js';
@@ -7,13 +7,15 @@ import { type RandomMask, type Regularisation, TrainingOps } from './training-op
 
 /** A step's forward and backward pass as one ONNX model, and how to feed and read it. */
 export interface TrainingGraph {
+  readonly graph: OnnxGraph;
   readonly model: Uint8Array<ArrayBuffer>;
   /** Names and shapes of the parameters, which are inputs; each has an output `gradient.<name>`. */
   readonly parameters: ReadonlyMap<string, readonly number[]>;
   readonly masks: readonly RandomMask[];
-  /** Running statistics [name, output of this batch's, samples, whether a variance]. */
   readonly statistics: readonly RunningStatistic[];
   readonly objectives: readonly Objective[];
+  /** What the network gives before any loss. */
+  readonly outputs: Pick<ModelOutputs<OnnxValue>, 'embedding' | 'logits'>;
   /** Entries of the output `losses`. */
   readonly tasks: readonly string[];
 }
@@ -25,9 +27,6 @@ export interface RunningStatistic {
   /** What the batch's statistic is multiplied by before it is averaged in: n / (n - 1) for variances. */
   readonly correction: number;
 }
-
-/** Shapes of all weights of a selection as `assembleWeights` arranges them. */
-export type WeightShapes = ModelWeights<readonly number[]>;
 
 /**
  * Records the network, its objectives and (unless `forwardOnly`) the gradients of all parameters for one batch size.
@@ -75,11 +74,13 @@ export function recordTrainingGraph(
     graph.output(`gradient.${parameters[index]?.name}`, gradient);
   });
   return {
+    graph,
     model: graph.toModel('swinface-trainer'),
     parameters: new Map(parameters.map(({ name, shape }) => [name, shape])),
     masks: ops.masks,
     statistics,
     objectives,
+    outputs: { ...(embedding ? { embedding } : {}), ...(logits ? { logits } : {}) },
     tasks: recorded.tasks,
   };
 }

@@ -125,7 +125,10 @@ function layerNormalization([x, weight, bias]: readonly Tensor64[], epsilon: num
   const centred = generate(x.shape, (at) => element(x, at) - element(mean, at));
   const variance = reduce('ReduceMean', { shape: x.shape, data: centred.data.map((value) => value * value) }, last);
   const inverse = { shape: variance.shape, data: variance.data.map((value) => 1 / Math.sqrt(value + epsilon)) };
-  const y = generate(x.shape, (at) => element(centred, at) * element(inverse, at) * element(weight, at) + element(bias, at));
+  const y = generate(
+    x.shape,
+    (at) => element(centred, at) * element(inverse, at) * element(weight, at) + element(bias, at),
+  );
   return [y, mean, inverse];
 }
 
@@ -172,17 +175,36 @@ function evaluateNode({ op, attributes, outputs }: OnnxNode, inputs: readonly Te
     case 'Expand':
       return [generate(shape, (at) => element(x, at))];
     case 'Gather':
-      return [generate(shape, (at) => element(x, at.map((c, i) => (i === axis ? (y.data[c] as number) : c))))];
+      return [
+        generate(shape, (at) =>
+          element(
+            x,
+            at.map((c, i) => (i === axis ? (y.data[c] as number) : c)),
+          ),
+        ),
+      ];
     case 'Slice': {
       const along = (inputs[3] as Tensor64).data[0];
-      return [generate(shape, (at) => element(x, at.map((c, i) => (i === along ? c + (y.data[0] as number) : c))))];
+      return [
+        generate(shape, (at) =>
+          element(
+            x,
+            at.map((c, i) => (i === along ? c + (y.data[0] as number) : c)),
+          ),
+        ),
+      ];
     }
     case 'Split': {
       let from = 0;
       return outputs.map((part) => {
         const start = from;
         from += part.shape[axis] as number;
-        return generate(part.shape, (at) => element(x, at.map((c, i) => (i === axis ? c + start : c))));
+        return generate(part.shape, (at) =>
+          element(
+            x,
+            at.map((c, i) => (i === axis ? c + start : c)),
+          ),
+        );
       });
     }
     case 'Pad':
@@ -202,7 +224,10 @@ function evaluateNode({ op, attributes, outputs }: OnnxNode, inputs: readonly Te
             place -= side;
             return false;
           }) as Tensor64;
-          return element(part, at.map((c, i) => (i === axis ? place : c)));
+          return element(
+            part,
+            at.map((c, i) => (i === axis ? place : c)),
+          );
         }),
       ];
     default:

@@ -1,0 +1,102 @@
+import { type ModelConfig, PRESETS } from '@swinface/core';
+import type { BatchSource, TrainingBatch } from '../../../src/batch.js';
+import { Random } from '../../../src/data/random.js';
+import { SOFTMAX_TASKS } from '../../../src/data/source.js';
+import type { Recipe } from '../../../src/recipe.js';
+import { normalizeRows } from '../../../src/teacher/embed.js';
+
+/** The smallest network with every part of the real one: two windows a side, a shifted block, four levels, eleven subnets. */
+export const TINY: ModelConfig = {
+  ...PRESETS['swinface-nano'],
+  name: 'tiny',
+  image: 32,
+  window: 2,
+  embed: 4,
+  depths: [2, 1, 1, 1],
+  heads: [1, 2, 2, 2],
+  feature: 8,
+  split: [1, 2, 2, 3],
+  reduction: 2,
+};
+
+/** A recipe for {@link TINY} on made-up data. */
+export const tinyRecipe = (changes: Partial<Recipe> = {}): Recipe => ({
+  model: TINY,
+  batch: 4,
+  length: { steps: 6 },
+  seed: 3,
+  regularisation: { dropPath: 0.2, dropout: 0.3 },
+  optimiser: {
+    learningRate: 0.01,
+    minimum: 0.0001,
+    warmUp: 0.2,
+    weightDecay: 0.05,
+    beta1: 0.9,
+    beta2: 0.99,
+    clip: 1,
+    averaging: 0.9,
+  },
+  objectives: {
+    weighting: 'uncertainty',
+    weights: { default: 1, Age: 0.1 },
+    labelSmoothing: 0.1,
+    age: { loss: 'swinface', sigma: 3, ramp: 1, centre: 40, spread: 20 },
+    distillation: 'relational',
+  },
+  data: { seed: 0, cache: '', parts: [] },
+  passport: { licence: 'none', trainingData: [] },
+  ...changes,
+});
+
+const SIDE = TINY.image;
+
+/** Random faces with random labels, the same for the same seed and step; some labels are missing. */
+export class TinySource implements BatchSource {
+  readonly samplesPerEpoch = 64;
+  #step = 0;
+
+  constructor(
+    private readonly batch = 4,
+    private readonly poisoned: readonly number[] = [],
+  ) {}
+
+  async next(): Promise<TrainingBatch> {
+    const random = new Random(11, this.#step);
+    const { batch } = this;
+    const floats = (length: number, value: () => number) => Float32Array.from({ length }, value);
+    const weight = () => floats(batch, () => (random.uniform() < 0.3 ? 0 : random.uniform(0.5, 1)));
+    const softmax = Object.fromEntries(
+      SOFTMAX_TASKS.map(({ name, logits }) => {
+        const target = floats(batch * logits, () => random.uniform());
+        for (let face = 0; face < batch; face++) {
+          const row = target.subarray(face * logits, (face + 1) * logits);
+          const total = row.reduce((sum, value) => sum + value, 0);
+          row.forEach((value, k) => {
+            row[k] = value / total;
+          });
+        }
+        return [name, { target, weight: weight() }];
+      }),
+    );
+    const target = floats(batch * TINY.feature, () => random.normal());
+    normalizeRows(target, TINY.feature);
+    const images = floats(batch * 3 * SIDE * SIDE, () => random.uniform(-1, 1));
+    if (this.poisoned.includes(this.#step)) images[5] = Number.NaN;
+    this.#step++;
+    return {
+      count: batch,
+      images,
+      softmax,
+      age: { years: floats(batch, () => random.uniform(1, 90)), weight: floats(batch, () => 1) },
+      embedding: { target, weight: weight() },
+    };
+  }
+
+  state(): unknown {
+    return { step: this.#step };
+  }
+
+  restore(state: unknown): void {
+    this.#step = (state as { step: number }).step;
+  }
+}

@@ -1,0 +1,193 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type HostTensor, selectOutputs, tensorShapes } from '@swinface/core';
+import { expectAllClose, syntheticWeights } from '@swinface/testing';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AdamW, learningRate } from '../../src/engine/adamw.js';
+import { flattenWeights, initialWeights, ParameterStore, unflattenWeights } from '../../src/engine/parameters.js';
+import { checkpointPath, train } from '../../src/train.js';
+import { TINY, TinySource, tinyRecipe } from './support/tiny.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'swinface-train-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** A checkpoint without the one thing that must differ: the time it took. */
+async function contents(run: string): Promise<{ state: Record<string, unknown>; tensors: Buffer }> {
+  const bytes = await readFile(checkpointPath(run));
+  const end = 4 + bytes.readUInt32LE(0);
+  const { elapsed, ...state } = JSON.parse(bytes.subarray(4, end).toString()) as Record<string, unknown>;
+  expect(elapsed).toBeGreaterThan(0);
+  return { state, tensors: bytes.subarray(end) };
+}
+
+describe('train', () => {
+  const sitting = { device: 'cpu', threads: 1 } as const;
+
+  test('three steps, a checkpoint and three more equal six steps, bit for bit', async () => {
+    const [straight, resumed] = [join(folder, 'straight'), join(folder, 'resumed')];
+    const whole = await train(tinyRecipe(), new TinySource(), { ...sitting, out: straight });
+    expect(whole).toMatchObject({ step: 6, skipped: 0, finished: true });
+    const half = await train(tinyRecipe(), new TinySource(), { ...sitting, out: resumed, stopAfter: 3 });
+    expect(half).toMatchObject({ step: 3, finished: false });
+    await train(tinyRecipe(), new TinySource(), { ...sitting, out: resumed, resume: true });
+    const [a, b] = [await contents(straight), await contents(resumed)];
+    expect(b.state).toEqual(a.state);
+    expect(b.tensors.equals(a.tensors)).toBe(true);
+  });
+
+  test('another seed ends elsewhere', async () => {
+    const [one, other] = [join(folder, 'one'), join(folder, 'other')];
+    await train(tinyRecipe({ length: { steps: 1 } }), new TinySource(), { ...sitting, out: one });
+    await train(tinyRecipe({ length: { steps: 1 }, seed: 4 }), new TinySource(), { ...sitting, out: other });
+    expect((await contents(other)).tensors.equals((await contents(one)).tensors)).toBe(false);
+  });
+
+  test('a step that is not finite is skipped, counted and reported', async () => {
+    const lines: string[] = [];
+    const summary = await train(tinyRecipe({ length: { steps: 4 } }), new TinySource(4, [1, 2]), {
+      ...sitting,
+      out: folder,
+      print: (line) => lines.push(line),
+    });
+    expect(summary).toMatchObject({ step: 4, skipped: 2, finished: true });
+    expect(lines.filter((line) => /skipped \([12] so far\)/.test(line))).toHaveLength(2);
+    expect((await contents(folder)).state).toMatchObject({ step: 4, updates: 2, skipped: 2 });
+    // What was skipped must not have touched the weights.
+    const { tensors } = await contents(folder);
+    const header = Number(tensors.readBigUInt64LE(0));
+    const values = new Float32Array(new Uint8Array(tensors.subarray(8 + header)).buffer);
+    expect(values.every(Number.isFinite)).toBe(true);
+  });
+
+  test('it learns: the loss of a repeated batch falls', async () => {
+    class OneBatch extends TinySource {
+      override async next() {
+        this.restore({ step: 0 });
+        return super.next();
+      }
+    }
+    const losses = async (steps: number): Promise<Record<string, number>> => {
+      const out = join(folder, String(steps));
+      const recipe = tinyRecipe({ length: { steps }, regularisation: { dropPath: 0, dropout: 0 } });
+      await train(recipe, new OneBatch(), { ...sitting, out });
+      const log = (await readFile(join(out, 'log.jsonl'), 'utf8')).trim().split('\n');
+      return (JSON.parse(log.at(-1) ?? '{}') as { losses: Record<string, number> }).losses;
+    };
+    const [first, mean] = [await losses(1), await losses(60)];
+    // Means over the whole run, its untrained start included.
+    for (const task of ['Recognition', 'Age']) {
+      expect(mean[task], task).toBeLessThan(0.6 * (first[task] ?? 0));
+    }
+  });
+
+  test('a run is not overwritten by accident', async () => {
+    const recipe = tinyRecipe({ length: { steps: 1 } });
+    await train(recipe, new TinySource(), { ...sitting, out: folder });
+    await expect(train(recipe, new TinySource(), { ...sitting, out: folder })).rejects.toThrow(/already holds a run/);
+  });
+
+  test('a checkpoint of another network is refused by tensor name', async () => {
+    const recipe = tinyRecipe({ length: { steps: 1 } });
+    await train(recipe, new TinySource(), { ...sitting, out: folder });
+    const wider = tinyRecipe({ model: { ...TINY, mlp: 2 } });
+    await expect(train(wider, new TinySource(), { ...sitting, out: folder, resume: true })).rejects.toThrow(/mlp\.fc1/);
+  });
+});
+
+test('the checkpoint names come back from the stacked parameters', () => {
+  const weights = syntheticWeights(TINY);
+  const back = unflattenWeights(TINY, flattenWeights(selectOutputs(TINY), weights));
+  expect([...back.keys()]).toEqual([...tensorShapes(TINY).keys()]);
+  for (const [name, { shape, data }] of back) {
+    expect(shape, name).toEqual(weights.get(name)?.shape);
+    expect(data, name).toEqual(weights.get(name)?.data);
+  }
+});
+
+test('initial weights keep the size of signals and favour no class', () => {
+  const weights = initialWeights(TINY, 1);
+  const spread = (name: string) => {
+    const { data } = weights.get(name) as HostTensor;
+    return Math.sqrt(data.reduce((sum, value) => sum + value * value, 0) / data.length);
+  };
+  // 4 x 16 normal draws: their deviation is within a third of 1 / sqrt(4).
+  expect(spread('backbone.layers.0.blocks.0.mlp.fc1.weight')).toBeGreaterThan(0.33);
+  expect(spread('backbone.layers.0.blocks.0.mlp.fc1.weight')).toBeLessThan(0.67);
+  expect(weights.get('backbone.feature.1.weight')?.data.every((value) => value === 1)).toBe(true);
+  expect(weights.get('backbone.feature.3.running_var')?.data.every((value) => value === 1)).toBe(true);
+  expect(spread('tss.nets.0.feature.3.weight')).toBeLessThan(1);
+  expect(spread('om.output_fcs.0.bias')).toBe(0);
+});
+
+describe('AdamW', () => {
+  const recipe = tinyRecipe().optimiser;
+  const store = () =>
+    new ParameterStore(
+      new Map<string, HostTensor>([
+        ['fc.weight', { shape: [1, 2], data: Float32Array.of(1, -2) }],
+        ['fc.bias', { shape: [1], data: Float32Array.of(3) }],
+      ]),
+    );
+
+  test('follows the paper for two steps', () => {
+    const parameters = store();
+    const optimiser = new AdamW(parameters, { ...recipe, clip: 100 });
+    const expected = [1, -2, 3];
+    const [m, v] = [
+      [0, 0, 0],
+      [0, 0, 0],
+    ];
+    const gradients = [
+      [0.5, -1, 2],
+      [0.25, 1, 0],
+    ];
+    gradients.forEach(([a = 0, b = 0, c = 0], step) => {
+      const given = new Map([
+        ['fc.weight', Float32Array.of(a, b)],
+        ['fc.bias', Float32Array.of(c)],
+      ]);
+      expect(optimiser.norm(given)).toBeCloseTo(Math.hypot(a, b, c), 6);
+      optimiser.step(given, optimiser.norm(given), 0.1);
+      [a, b, c].forEach((g, i) => {
+        m[i] = recipe.beta1 * (m[i] ?? 0) + (1 - recipe.beta1) * g;
+        v[i] = recipe.beta2 * (v[i] ?? 0) + (1 - recipe.beta2) * g * g;
+        const update = (m[i] ?? 0) / (1 - recipe.beta1 ** (step + 1));
+        const scale = Math.sqrt((v[i] ?? 0) / (1 - recipe.beta2 ** (step + 1))) + 1e-8;
+        // Only the matrix decays.
+        expected[i] = (expected[i] ?? 0) * (i < 2 ? 1 - 0.1 * recipe.weightDecay : 1) - (0.1 * update) / scale;
+      });
+    });
+    expected.forEach((value, i) => {
+      expect(parameters.values[i]).toBeCloseTo(value, 5);
+    });
+  });
+
+  test('a long gradient is shortened to the norm allowed', () => {
+    const [long, short] = [store(), store()];
+    const gradient = (scale: number) =>
+      new Map([
+        ['fc.weight', Float32Array.of(3 * scale, 0)],
+        ['fc.bias', Float32Array.of(4 * scale)],
+      ]);
+    const a = new AdamW(long, { ...recipe, clip: 1 });
+    a.step(gradient(100), a.norm(gradient(100)), 0.1);
+    const b = new AdamW(short, { ...recipe, clip: 1 });
+    b.step(gradient(0.2), b.norm(gradient(0.2)), 0.1);
+    // 1/500 and 1 of the two scales: equal up to float32 rounding of the gradients.
+    expectAllClose(a.first, b.first, { atol: 1e-7, rtol: 1e-6 });
+    expect(a.first[0]).toBeCloseTo((1 - recipe.beta1) * 0.6, 6);
+  });
+
+  test('the schedule warms up and ends at its minimum', () => {
+    const { learningRate: peak, minimum, warmUp } = recipe;
+    expect(learningRate(recipe, 0)).toBe(0);
+    expect(learningRate(recipe, warmUp / 2)).toBeCloseTo(peak / 2, 9);
+    expect(learningRate(recipe, warmUp)).toBeCloseTo(peak, 9);
+    expect(learningRate(recipe, warmUp + (1 - warmUp) / 2)).toBeCloseTo((peak + minimum) / 2, 9);
+    expect(learningRate(recipe, 1)).toBeCloseTo(minimum, 9);
+  });
+});
