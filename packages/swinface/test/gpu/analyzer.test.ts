@@ -1,8 +1,8 @@
 import { expectAllClose, nodeAdapter } from '@swinface/testing';
 import { type Face, FaceAnalyzer, type FaceAnalyzerOptions } from 'swinface';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { imageData, open, stubCanvas } from '../support/canvas.js';
-import { gate, StubLocator } from '../support/locator.js';
+import { imageData, open, PixelFrame, stubCanvas } from '../support/canvas.js';
+import { gate, StubLocator, soon } from '../support/locator.js';
 import { config, expectedAnalysis, facePoints, loadedModel, picture } from '../support/model.js';
 
 // Float32 on a GPU against float64; and the GPU reads textures of 8 bits exactly, so the crops agree to rounding.
@@ -73,6 +73,24 @@ describe('FaceAnalyzer on WebGPU', () => {
     expect(open.size).toBe(0);
   });
 
+  it('copies video frames that the GPU cannot read in place', async () => {
+    using analyzer = await create();
+    const refusal = vi.spyOn(device, 'importExternalTexture').mockImplementation(() => {
+      throw new DOMException('Failed to import texture from video', 'OperationError');
+    });
+    const frame = new PixelFrame(image) as unknown as VideoFrame & PixelFrame;
+    const [fromFrame, fromPicture] = [await analyzer.analyze(frame), await analyzer.analyze(source())];
+    expect(refusal).toHaveBeenCalled();
+    refusal.mockRestore();
+    frame.close();
+    fromFrame.forEach((face, i) => {
+      // The same bytes through the same kernels.
+      expect(face.embedding).toEqual(fromPicture[i]?.embedding);
+    });
+    expect(fromFrame).toHaveLength(3);
+    expect(open.size).toBe(0);
+  });
+
   it("leaves the caller's device alive", async () => {
     const first = await create();
     first.dispose();
@@ -87,7 +105,7 @@ describe('FaceAnalyzer on WebGPU', () => {
     const { closed, release } = gate();
     locator.gate = closed;
     const pending = Promise.allSettled([analyzer.analyze(source()), analyzer.analyze(source())]);
-    await vi.waitFor(() => expect(locator.running).toBe(1));
+    await soon(() => expect(locator.running).toBe(1));
     doomed.destroy();
     for (const result of await pending) expect(result).toMatchObject({ reason: { code: 'DEVICE_LOST' } });
     release();
@@ -95,7 +113,7 @@ describe('FaceAnalyzer on WebGPU', () => {
     await expect(analyzer.analyze(source())).rejects.toThrow(/create it again/);
     analyzer.dispose();
     await expect(analyzer.analyze(source())).rejects.toMatchObject({ code: 'DISPOSED' });
-    await vi.waitFor(() => expect(open.size).toBe(0));
+    await soon(() => expect(open.size).toBe(0));
   });
 
   it('can be disposed while it computes', async () => {
@@ -104,7 +122,7 @@ describe('FaceAnalyzer on WebGPU', () => {
     const settled = Promise.allSettled([pending]);
     analyzer.dispose();
     expect(await settled).toMatchObject([{ reason: { code: 'DISPOSED' } }]);
-    await vi.waitFor(() => expect(open.size).toBe(0));
+    await soon(() => expect(open.size).toBe(0));
     using next = await create();
     expect(await next.analyze(source())).toHaveLength(3);
   });

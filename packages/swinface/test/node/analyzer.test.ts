@@ -4,7 +4,7 @@ import { expectAllClose } from '@swinface/testing';
 import { type Face, FaceAnalyzer, type FaceAnalyzerOptions, type ProgressEvent, type Timings } from 'swinface';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { imageData, open, stubCanvas } from '../support/canvas.js';
-import { gate, StubLocator } from '../support/locator.js';
+import { gate, StubLocator, soon } from '../support/locator.js';
 import {
   CROPS,
   config,
@@ -202,7 +202,7 @@ describe('abort', () => {
     const second = analyzer.analyze(source(), { signal: waiting.signal });
     const third = analyzer.analyze(source());
     const settled = Promise.allSettled([first, second]);
-    await vi.waitFor(() => expect(locator.running).toBe(1));
+    await soon(() => expect(locator.running).toBe(1));
     waiting.abort('changed my mind');
     running.abort(new Error('too slow'));
     expect(await settled).toMatchObject([{ reason: { message: 'too slow' } }, { reason: 'changed my mind' }]);
@@ -226,7 +226,7 @@ describe('abort', () => {
       ),
     );
     const creating = create({ model: 'https://model.test/tiny.json', signal: controller.signal });
-    await vi.waitFor(() => expect(fetch).toHaveBeenCalled());
+    await soon(() => expect(fetch).toHaveBeenCalled());
     controller.abort('enough');
     await expect(creating).rejects.toBe('enough');
   });
@@ -239,7 +239,7 @@ describe('dispose', () => {
     const { closed, release } = gate();
     locator.gate = closed;
     const pending = Promise.allSettled([analyzer.analyze(source()), analyzer.analyze(source())]);
-    await vi.waitFor(() => expect(locator.running).toBe(1));
+    await soon(() => expect(locator.running).toBe(1));
     analyzer.dispose();
     analyzer.dispose();
     for (const result of await pending) expect(result).toMatchObject({ reason: { code: 'DISPOSED' } });
@@ -247,8 +247,8 @@ describe('dispose', () => {
     await expect(analyzer.analyze(source())).rejects.toBeInstanceOf(DisposedError);
     await expect(analyzer.analyzeAligned(source())).rejects.toBeInstanceOf(DisposedError);
     await expect(analyzer.stream({} as HTMLVideoElement).next()).rejects.toBeInstanceOf(DisposedError);
-    await vi.waitFor(() => expect(locator.running).toBe(0));
-    await vi.waitFor(() => expect(open.size).toBe(0));
+    await soon(() => expect(locator.running).toBe(0));
+    await soon(() => expect(open.size).toBe(0));
   });
 });
 

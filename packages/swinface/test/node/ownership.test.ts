@@ -2,7 +2,7 @@ import { chooseLocator, type LocatorChoice } from '@swinface/alignment';
 import { FaceAnalyzer } from 'swinface';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stubCanvas } from '../support/canvas.js';
-import { gate, StubLocator } from '../support/locator.js';
+import { gate, StubLocator, soon } from '../support/locator.js';
 import { loadedModel } from '../support/model.js';
 
 vi.mock('@swinface/alignment', { spy: true });
@@ -38,12 +38,12 @@ describe('a locator that the analyzer loaded', () => {
     locator.gate = closed;
     const pending = analyzer.analyze(new ImageData(new Uint8ClampedArray(4), 1, 1));
     const settled = Promise.allSettled([pending]);
-    await vi.waitFor(() => expect(locator.running).toBe(1));
+    await soon(() => expect(locator.running).toBe(1));
     analyzer.dispose();
     expect(await settled).toMatchObject([{ reason: { code: 'DISPOSED' } }]);
     expect(locator.disposed).toBe(false);
     release();
-    await vi.waitFor(() => expect(locator.disposed).toBe(true));
+    await soon(() => expect(locator.disposed).toBe(true));
   });
 
   it('is disposed when it arrives after the model failed', async () => {
@@ -58,7 +58,7 @@ describe('a locator that the analyzer loaded', () => {
     await expect(creating).rejects.toMatchObject({ code: 'MODEL_DOWNLOAD' });
     expect(choice.mock.calls[0]?.[0].signal?.aborted, 'its loading is called off').toBe(true);
     release();
-    await vi.waitFor(() => expect(locator.disposed).toBe(true));
+    await soon(() => expect(locator.disposed).toBe(true));
   });
 
   it('says why it is not the first choice', async () => {

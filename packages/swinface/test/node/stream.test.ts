@@ -1,7 +1,7 @@
 import { FaceAnalyzer, type StreamFrame } from 'swinface';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { open, PixelVideo, stubCanvas } from '../support/canvas.js';
-import { gate, StubLocator } from '../support/locator.js';
+import { gate, StubLocator, soon } from '../support/locator.js';
 import { facePoints, loadedModel, picture } from '../support/model.js';
 
 const image = picture(160, 120);
@@ -12,7 +12,7 @@ const create = async (locator: StubLocator) =>
 
 /** Shows a frame once the stream waits for one. */
 async function show(video: PixelVideo, time: number) {
-  await vi.waitFor(() => expect(video.waiting.size).toBe(1));
+  await soon(() => expect(video.waiting.size).toBe(1));
   video.show(image, time);
 }
 
@@ -33,20 +33,20 @@ describe('stream', () => {
     })();
     await show(video, 1);
     const { closed, release } = gate();
-    await vi.waitFor(() => expect(seen).toHaveLength(1));
+    await soon(() => expect(seen).toHaveLength(1));
     // Faces change places in the list; the frames shown meanwhile are dropped.
     locator.points = [right, left];
     locator.gate = closed;
     await show(video, 2);
-    await vi.waitFor(() => expect(locator.running).toBe(1));
+    await soon(() => expect(locator.running).toBe(1));
     video.show(image, 3);
     video.show(image, 4);
     release();
-    await vi.waitFor(() => expect(seen).toHaveLength(2));
+    await soon(() => expect(seen).toHaveLength(2));
     locator.points = [left];
     await show(video, 5);
-    await vi.waitFor(() => expect(seen).toHaveLength(3));
-    await vi.waitFor(() => expect(video.waiting.size).toBe(1));
+    await soon(() => expect(seen).toHaveLength(3));
+    await soon(() => expect(video.waiting.size).toBe(1));
     video.end();
     await watching;
     expect(video.waiting.size, 'requests left behind').toBe(0);
@@ -92,13 +92,13 @@ describe('stream', () => {
     const video = new PixelVideo();
     const controller = new AbortController();
     const aborted = analyzer.stream(video.element, { signal: controller.signal }).next();
-    await vi.waitFor(() => expect(video.waiting.size).toBe(1));
+    await soon(() => expect(video.waiting.size).toBe(1));
     controller.abort('enough');
     await expect(aborted).rejects.toBe('enough');
     expect(video.waiting.size).toBe(0);
 
     const disposed = analyzer.stream(video.element).next();
-    await vi.waitFor(() => expect(video.waiting.size).toBe(1));
+    await soon(() => expect(video.waiting.size).toBe(1));
     analyzer.dispose();
     await expect(disposed).rejects.toMatchObject({ code: 'DISPOSED' });
     expect(video.waiting.size).toBe(0);

@@ -12,10 +12,30 @@ class PixelImage {
   ) {}
 }
 
-/** Bitmaps that were made and not yet closed. */
-export const open = new Set<PixelBitmap>();
+/** Bitmaps and frames that were made and not yet closed. */
+export const open = new Set<PixelImage>();
 
 class PixelBitmap extends PixelImage {
+  close(): void {
+    open.delete(this);
+  }
+}
+
+/** A frame of a video, made from what the video shows; each clone is closed by itself. */
+export class PixelFrame extends PixelImage {
+  readonly displayWidth = this.width;
+  readonly displayHeight = this.height;
+  readonly visibleRect = { width: this.width, height: this.height };
+
+  constructor({ data, width, height }: PixelImage) {
+    super(data, width, height);
+    open.add(this);
+  }
+
+  clone(): PixelFrame {
+    return new PixelFrame(this);
+  }
+
   close(): void {
     open.delete(this);
   }
@@ -92,6 +112,7 @@ export function stubCanvas(): void {
   vi.stubGlobal('ImageBitmap', PixelBitmap);
   vi.stubGlobal('OffscreenCanvas', PixelCanvas);
   vi.stubGlobal('HTMLVideoElement', PixelVideo);
+  vi.stubGlobal('VideoFrame', PixelFrame);
   vi.stubGlobal('createImageBitmap', async ({ data, width, height }: PixelImage) => {
     const bitmap = new PixelBitmap(data.slice(), width, height);
     open.add(bitmap);

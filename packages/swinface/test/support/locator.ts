@@ -1,4 +1,5 @@
 import type { FaceLocator, FivePoints, LocateOptions } from '@swinface/alignment';
+import { vi } from 'vitest';
 import { locatedFace } from './model.js';
 
 /** Finds what it is told; waits where it is told to; never serves two calls at a time. */
@@ -42,3 +43,6 @@ export function gate() {
   });
   return { closed, release };
 }
+
+/** Waits for something to become true; patient, since tests share the machine. */
+export const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 30_000, interval: 5 });

@@ -21,6 +21,7 @@ export const config: ModelConfig = {
   embed: 8,
   depths: [1, 1, 1, 1],
   heads: [1, 1, 2, 2],
+  mlp: 1,
   feature: 16,
   split: [4, 4, 4, 4],
 };
