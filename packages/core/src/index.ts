@@ -30,6 +30,7 @@ export {
 } from './errors.js';
 export type * from './model.js';
 export { swinFace } from './model.js';
-export { BATCH_NORM_EPSILON, LAYER_NORM_EPSILON, type Ops, type RowSubnets, type WindowAttentionShape } from './ops.js';
+export type * from './ops.js';
+export { BATCH_NORM_EPSILON, LAYER_NORM_EPSILON } from './ops.js';
 export { type HostTensor, sizeOf } from './tensor.js';
 export * from './weights/index.js';

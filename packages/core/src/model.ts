@@ -11,29 +11,9 @@
  */
 import type { ModelConfig, OutputSelection } from './config.js';
 import { levelShapes, stageSize } from './config.js';
-import type { Ops } from './ops.js';
+import type { BatchNormWeights, ChannelAttentionWeights, LayerNormWeights, LinearWeights, Ops } from './ops.js';
 
-// ---- weights: one record per module, generic over what an executor computes with ----
-
-/** Scale and shift after normalisation over the last axis. */
-export interface LayerNormWeights<T> {
-  readonly weight: T; // [C]
-  readonly bias: T; // [C]
-}
-
-/** A linear map y = x W^T + b; also the patch convolution, whose weight is [C, 3, p, p]. */
-export interface LinearWeights<T> {
-  readonly weight: T; // [O, I], or [S, O, I] for stacked subnets
-  readonly bias?: T; // [O], or [S, O]
-}
-
-/** Batch normalisation with its running statistics. */
-export interface BatchNormWeights<T> {
-  readonly weight: T; // [C], or [S, F]
-  readonly bias: T;
-  readonly running_mean: T;
-  readonly running_var: T;
-}
+// ---- weights: one record per module, generic over what an executor computes with (single operations' in ops.ts) ----
 
 /** One Swin block, C channels. */
 export interface BlockWeights<T> {
@@ -67,12 +47,6 @@ export interface RecognitionWeights<T> {
   readonly norm: LayerNormWeights<T>;
   /** linear, BatchNorm, linear, BatchNorm as in the checkpoint; one affine linear once folded. */
   readonly feature: readonly (LinearWeights<T> | BatchNormWeights<T>)[];
-}
-
-/** The squeeze-and-excite MLP shared by the average- and the max-pooled vector, one per subnet. */
-export interface ChannelAttentionWeights<T> {
-  readonly fc1: LinearWeights<T>; // mlp.1 [S, F / reduction, F]
-  readonly fc2: LinearWeights<T>; // mlp.3 [S, F, F / reduction]
 }
 
 /** The selected subnets, each tensor stacked along a leading axis S. */

@@ -1,5 +1,3 @@
-import type { BatchNormWeights, ChannelAttentionWeights, LayerNormWeights, LinearWeights } from './model.js';
-
 /**
  * Dimension letters used throughout:
  * B faces, H W side of a token map, L = H * W tokens, C channels, S stacked subnets, O outputs, F features, R logits.
@@ -15,6 +13,32 @@ export interface WindowAttentionShape {
 
 /** Which subnet of the stack each row of the task outputs reads. */
 export type RowSubnets = readonly number[];
+
+/** Scale and shift after normalisation over the last axis. */
+export interface LayerNormWeights<T> {
+  readonly weight: T; // [C]
+  readonly bias: T; // [C]
+}
+
+/** A linear map y = x W^T + b; also the patch convolution, whose weight is [C, 3, p, p]. */
+export interface LinearWeights<T> {
+  readonly weight: T; // [O, I], or [S, O, I] for stacked subnets
+  readonly bias?: T; // [O], or [S, O]
+}
+
+/** Batch normalisation with its running statistics. */
+export interface BatchNormWeights<T> {
+  readonly weight: T; // [C], or [S, F]
+  readonly bias: T;
+  readonly running_mean: T;
+  readonly running_var: T;
+}
+
+/** The squeeze-and-excite MLP shared by the average- and the max-pooled vector, one per subnet. */
+export interface ChannelAttentionWeights<T> {
+  readonly fc1: LinearWeights<T>; // mlp.1 [S, F / reduction, F]
+  readonly fc2: LinearWeights<T>; // mlp.3 [S, F, F / reduction]
+}
 
 /**
  * The operations SwinFace is made of. `T` is whatever an executor computes with: a float64 array, a tf.Tensor,

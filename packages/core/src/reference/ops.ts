@@ -1,7 +1,10 @@
-import type { BatchNormWeights, ChannelAttentionWeights, LayerNormWeights, LinearWeights } from '../model.js';
 import {
   BATCH_NORM_EPSILON,
+  type BatchNormWeights,
+  type ChannelAttentionWeights,
   LAYER_NORM_EPSILON,
+  type LayerNormWeights,
+  type LinearWeights,
   type Ops,
   type RowSubnets,
   type WindowAttentionShape,

@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { BatchNormWeights, ChannelAttentionWeights, LayerNormWeights, LinearWeights } from '../model.js';
 import {
   BATCH_NORM_EPSILON,
+  type BatchNormWeights,
+  type ChannelAttentionWeights,
   LAYER_NORM_EPSILON,
+  type LayerNormWeights,
+  type LinearWeights,
   type Ops,
   type RowSubnets,
   type WindowAttentionShape,
@@ -16,7 +19,9 @@ const SOFTMAX_ROWS = 65_535;
 
 /**
  * The network on tf.Tensors, on whichever tfjs backend is active. Everything used has a gradient (not einsum,
- * stridedSlice, gatherND), so tf.grads works through it. Call it inside tf.tidy: intermediate tensors are not disposed.
+ * stridedSlice, gatherND), so tf.grads works through it; tfjs-core registers gradients only where
+ * `@tensorflow/tfjs-core/dist/register_all_gradients` (or the whole `@tensorflow/tfjs`) is imported.
+ * Call it inside tf.tidy: intermediate tensors are not disposed.
  */
 export class TfjsOps implements Ops<tf.Tensor> {
   /** A tensor that depends on one weight alone. Computed each time, so that gradients reach the weight. */

@@ -1,5 +1,12 @@
-import type { BatchNormWeights, ChannelAttentionWeights, LayerNormWeights, LinearWeights } from '../model.js';
-import type { Ops, RowSubnets, WindowAttentionShape } from '../ops.js';
+import type {
+  BatchNormWeights,
+  ChannelAttentionWeights,
+  LayerNormWeights,
+  LinearWeights,
+  Ops,
+  RowSubnets,
+  WindowAttentionShape,
+} from '../ops.js';
 import type { HostTensor } from '../tensor.js';
 
 interface Tensor {

@@ -1,5 +1,5 @@
 import { InvalidInputError, SwinFaceError } from '../errors.js';
-import type { LayerNormWeights, LinearWeights } from '../model.js';
+import type { LayerNormWeights, LinearWeights } from '../ops.js';
 import { type HostTensor, sizeOf } from '../tensor.js';
 import { countUses, type Node, type NodeOf } from './graph.js';
 import type { Kernel, Value } from './kernel.js';

@@ -1,6 +1,7 @@
 import type { ModelConfig, OutputSelection } from '../config.js';
 import { WeightsInvalidError } from '../errors.js';
-import type { BatchNormWeights, BlockWeights, LayerNormWeights, LinearWeights, ModelWeights } from '../model.js';
+import type { BlockWeights, ModelWeights } from '../model.js';
+import type { BatchNormWeights, LayerNormWeights, LinearWeights } from '../ops.js';
 import { type HostTensor, sizeOf } from '../tensor.js';
 
 /** Tensors by checkpoint name. */

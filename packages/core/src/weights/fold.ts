@@ -1,5 +1,5 @@
-import type { BatchNormWeights, LinearWeights, ModelWeights } from '../model.js';
-import { BATCH_NORM_EPSILON } from '../ops.js';
+import type { ModelWeights } from '../model.js';
+import { BATCH_NORM_EPSILON, type BatchNormWeights, type LinearWeights } from '../ops.js';
 import type { HostTensor } from '../tensor.js';
 
 /** BatchNorm with running statistics as y = scale * x + shift. */
