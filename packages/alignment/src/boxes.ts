@@ -1,4 +1,10 @@
-import type { Box } from './types.js';
+/** A rectangle in pixels of the upright source image; it may reach beyond the image. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
 
 /** Area of the intersection over area of the union, in [0, 1]. */
 export function intersectionOverUnion(a: Box, b: Box): number {

@@ -1,6 +1,6 @@
 import { UnsupportedDeviceError } from '@swinface/core';
+import type { Box } from './boxes.js';
 import type { UprightImage } from './image.js';
-import type { Box } from './types.js';
 
 /**
  * Outside of the picture. Measured on faces cut by 40 % of their side: grey finds 83 %, black 42 %; a reflected border

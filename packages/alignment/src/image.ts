@@ -1,5 +1,5 @@
 import { InvalidInputError } from '@swinface/core';
-import type { Box } from './types.js';
+import type { Box } from './boxes.js';
 
 /** Everything a picture can come as. Coordinates of results are pixels of this picture, upright. */
 export type ImageSource =

@@ -1,3 +1,5 @@
+export type { Box } from './boxes.js';
+export { intersectionOverUnion } from './boxes.js';
 export { chooseLocator, type LocatorChoice, type LocatorOptions } from './choose.js';
 export { FaceApiLocator, type FaceApiOptions } from './face-api/locator.js';
 export { type DecodeOptions, type ImageSource, UprightImage } from './image.js';
@@ -12,6 +14,6 @@ export {
   invertSimilarity,
   type Similarity,
 } from './similarity.js';
-export type { Box, FaceLocator, FivePoints, LandmarkModel, LocatedFace, LocateOptions, Point } from './types.js';
+export type { FaceLocator, FivePoints, LandmarkModel, LocatedFace, LocateOptions, Point } from './types.js';
 export { CROP_LENGTH, type RgbaPixels, warpImage, warpPixels } from './warp/cpu.js';
 export { GpuWarp, type UploadedImage, type WarpCommand, type WarpSource } from './warp/gpu.js';

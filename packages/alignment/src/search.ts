@@ -1,9 +1,9 @@
 import { InvalidInputError } from '@swinface/core';
+import type { Box } from './boxes.js';
 import { suppressOverlaps } from './boxes.js';
 import { drawPart, greyCanvas } from './drawing.js';
 import type { UprightImage } from './image.js';
 import { planTiles, type TileSize } from './tiles.js';
-import type { Box } from './types.js';
 
 /** A face to look for: where, in source pixels, and how sure the detector was. */
 export interface Candidate {

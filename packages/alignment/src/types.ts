@@ -1,3 +1,4 @@
+import type { Box } from './boxes.js';
 import type { ImageSource } from './image.js';
 
 /**
@@ -11,14 +12,6 @@ export type Point = readonly [x: number, y: number];
  * image-left mouth corner, image-right mouth corner. "Image-left" is what is drawn on the left, also in a mirrored picture.
  */
 export type FivePoints = readonly [Point, Point, Point, Point, Point];
-
-/** A rectangle in pixels of the upright source image; it may reach beyond the image. */
-export interface Box {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
 
 /** Which set of landmarks a face carries, and so what each index means. */
 export type LandmarkModel = 'mediapipe-478' | 'face-api-68';
@@ -63,8 +56,8 @@ export interface LocateOptions {
 
 /** Finds faces and their landmarks. Owns models and memory outside the JavaScript heap: dispose it. */
 export interface FaceLocator extends Disposable {
-  /** Which implementation this is. */
-  readonly name: 'mediapipe' | 'face-api';
+  /** Which implementation this is: `mediapipe`, `face-api`, or a name of the caller's. */
+  readonly name: string;
   readonly landmarkModel: LandmarkModel;
   /** For people: the models and the delegate or backend they run on. */
   readonly description: string;

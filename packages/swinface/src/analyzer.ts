@@ -1,4 +1,4 @@
-import type { FaceLocator, ImageSource, LocateOptions } from '@swinface/alignment';
+import type { ImageSource, LocateOptions } from '@swinface/alignment';
 import { DeviceLostError, DisposedError, fetchModel, type LoadedModel, type Manifest } from '@swinface/core';
 import {
   type CompareOptions,
@@ -9,7 +9,8 @@ import {
   match,
 } from '@swinface/postprocessing';
 import { anySignal, TaskQueue, untilAborted } from './abort.js';
-import { type ChosenBackend, chooseBackend, type EngineKind } from './backend.js';
+import type { EngineKind } from './backend.js';
+import { type ChosenBackend, chooseBackend } from './choose-backend.js';
 import { cropGroups } from './crops.js';
 import { nextFrame } from './frames.js';
 import { type OpenLocator, openLocator } from './locator.js';
@@ -43,7 +44,7 @@ export class FaceAnalyzer implements Disposable {
   /** The engine at work, and why it is not WebGPU where it is not. */
   readonly engine: Choice<EngineKind>;
   /** The locator at work, and why it is not MediaPipe where it is not; undefined if created with `locator: 'none'`. */
-  readonly locator: Choice<FaceLocator['name']> | undefined;
+  readonly locator: Choice<string> | undefined;
   /** The model's passport; show a notice where its `synthetic` is true. */
   readonly manifest: Manifest;
   /** Names of the outputs that are computed. */

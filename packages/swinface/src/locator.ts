@@ -5,7 +5,7 @@ import type { Choice } from './types.js';
 /** The locator in use. */
 export interface OpenLocator {
   readonly locator: FaceLocator;
-  readonly choice: Choice<FaceLocator['name']>;
+  readonly choice: Choice<string>;
   /** Whether it is ours to dispose. */
   readonly owned: boolean;
 }

@@ -1,4 +1,4 @@
-import type { Box } from '@swinface/alignment';
+import { type Box, intersectionOverUnion } from '@swinface/alignment';
 
 interface Track {
   readonly id: number;
@@ -39,13 +39,4 @@ export class FaceTracker {
     this.#tracks = [...boxes.map((box, face) => ({ id: ids[face] as number, box, unseen: 0 })), ...missed];
     return ids;
   }
-}
-
-/** Area that two boxes share over the area that they cover; 0..1. */
-export function intersectionOverUnion(a: Box, b: Box): number {
-  const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
-  const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
-  if (!(width > 0 && height > 0)) return 0;
-  const shared = width * height;
-  return shared / (a.width * a.height + b.width * b.height - shared);
 }

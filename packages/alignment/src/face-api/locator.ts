@@ -1,10 +1,11 @@
 import { DisposedError } from '@swinface/core';
+import type { Box } from '../boxes.js';
 import { boundingBox, squareAround, suppressOverlaps } from '../boxes.js';
 import { Breather, drawPart, greyCanvas } from '../drawing.js';
 import { type ImageSource, type UprightImage, withUprightImage } from '../image.js';
 import { type Candidate, SAME_FACE, searchTiles } from '../search.js';
 import type { TileSize } from '../tiles.js';
-import type { Box, FaceLocator, FivePoints, LocatedFace, LocateOptions, Point } from '../types.js';
+import type { FaceLocator, FivePoints, LocatedFace, LocateOptions, Point } from '../types.js';
 import { FaceApiNetworks } from './networks.js';
 
 /** Where the second locator's parts are. */

@@ -1,11 +1,12 @@
 import type { NormalizedLandmark } from '@mediapipe/tasks-vision';
 import { DisposedError } from '@swinface/core';
+import type { Box } from '../boxes.js';
 import { boundingBox, intersectionOverUnion, squareAround, suppressOverlaps } from '../boxes.js';
 import { Breather, drawPart, greyCanvas } from '../drawing.js';
 import { type ImageSource, type UprightImage, withUprightImage } from '../image.js';
 import { type Candidate, SAME_FACE, searchTiles, toSource } from '../search.js';
 import type { TileSize } from '../tiles.js';
-import type { Box, FaceLocator, FivePoints, LocatedFace, LocateOptions, Point } from '../types.js';
+import type { FaceLocator, FivePoints, LocatedFace, LocateOptions, Point } from '../types.js';
 import { loadLandmarkModel } from './model.js';
 import { type MediaPipeTasks, startTasks } from './runtime.js';
 

@@ -1,7 +1,7 @@
 import { InvalidInputError } from '@swinface/core';
+import type { Box } from '../boxes.js';
 import type { UprightImage } from '../image.js';
 import { CROP_SIZE, type Similarity } from '../similarity.js';
-import type { Box } from '../types.js';
 import { type CropSampling, cropSampling } from './sampling.js';
 
 /** RGBA bytes, row by row; an ImageData is one. Alpha is ignored. */

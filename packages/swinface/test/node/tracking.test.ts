@@ -1,5 +1,6 @@
+import { intersectionOverUnion } from '@swinface/alignment';
 import { describe, expect, it } from 'vitest';
-import { FaceTracker, intersectionOverUnion } from '../../src/tracking.js';
+import { FaceTracker } from '../../src/tracking.js';
 
 const box = (x: number, y = 0, side = 10) => ({ x, y, width: side, height: side });
 
