@@ -105,19 +105,18 @@ async function upload(
   allocator: Allocator,
   { signal, onProgress }: CompileHooks,
 ): Promise<ReadonlyMap<Constant, GPUBuffer>> {
-  const constants = plan.kernels.flatMap(({ bindings }) => bindings.flatMap(constantOf));
-  const total = constants.reduce((sum, { length }) => sum + length, 0);
+  const { STORAGE, UNIFORM } = GPUBufferUsage;
+  const constants = plan.kernels.flatMap(({ bindings }) => bindings).filter(isConstant);
+  const total = constants.reduce((sum, { resource }) => sum + resource.length, 0);
   const buffers = new Map<Constant, GPUBuffer>();
   let done = 0;
   let sliceStart = performance.now();
-  for (const constant of constants) {
-    buffers.set(
-      constant,
-      allocator.create({ label: constant.label, size: 4 * constant.length, usage: GPUBufferUsage.STORAGE }, (target) =>
-        constant.fill(target),
-      ),
-    );
-    done += constant.length;
+  for (const { access, resource } of constants) {
+    const { label, length } = resource;
+    const usage = access === 'uniform' ? UNIFORM : STORAGE;
+    const buffer = allocator.create({ label, size: 4 * length, usage }, (target) => resource.fill(target));
+    buffers.set(resource, buffer);
+    done += length;
     if (performance.now() - sliceStart < TIME_SLICE) continue;
     onProgress?.(done / total);
     await new Promise((resolve) => setTimeout(resolve, 0));
@@ -128,7 +127,8 @@ async function upload(
   return buffers;
 }
 
-const constantOf = ({ resource }: Binding): Constant[] => (resource.kind === 'constant' ? [resource] : []);
+const isConstant = (binding: Binding): binding is Binding & { readonly resource: Constant } =>
+  binding.resource.kind === 'constant';
 
 /** @throws {UnsupportedDeviceError} naming the first tensor that is too large for the device */
 function assertLimits(limits: GPUSupportedLimits, plan: Plan, memory: MemoryPlan): void {

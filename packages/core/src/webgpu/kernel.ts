@@ -19,8 +19,9 @@ export interface Constant {
   fill(target: ArrayBuffer): void;
 }
 
-/** What stands at `@binding(i + 1)` of a kernel; `@binding(0)` is the uniform of `common.wgsl`. */
+/** What stands at `@binding(i + 1)` of a kernel; `@binding(0)` is the number of faces, see `common.wgsl`. */
 export type Binding =
+  | { readonly access: 'uniform'; readonly resource: Constant }
   | { readonly access: 'read'; readonly resource: Value | Constant }
   | { readonly access: 'write'; readonly resource: Value };
 
@@ -40,6 +41,14 @@ export interface Kernel {
 export const WORKGROUP = 64;
 
 export const read = (resource: Value | Constant): Binding => ({ access: 'read', resource });
+/** A uniform struct of u32 members, in the order of the shader's declaration. */
+export const uniform = (label: string, members: Readonly<Record<string, number>>): Binding => {
+  const values = Object.values(members);
+  return {
+    access: 'uniform',
+    resource: { kind: 'constant', label, length: values.length, fill: (target) => new Uint32Array(target).set(values) },
+  };
+};
 export const write = (resource: Value): Binding => ({ access: 'write', resource });
 
 /**

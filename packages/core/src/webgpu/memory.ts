@@ -1,52 +1,53 @@
 import type { Value } from './kernel.js';
 import type { Plan } from './lower.js';
 
-/** Which buffer every value lives in. Values whose lives do not overlap share buffers. */
+/** Which buffer every value lives in. Values that are never alive together share buffers. */
 export interface MemoryPlan {
   /** Number of float32 elements of each buffer. */
   readonly lengths: readonly number[];
   readonly bufferOf: ReadonlyMap<Value, number>;
 }
 
+/** From the kernel that first writes a value to the last that needs it, both included. */
+interface Life {
+  readonly first: number;
+  last: number;
+}
+
 /**
- * Walks the kernels once: a value gets a buffer when it is first written and returns it after it was last read.
- * The input and the outputs keep theirs. A freed buffer is reused by the value that fits it best, or grown: nothing is
- * allocated until the walk is over.
+ * Greedy by size: the largest values choose first, each the first buffer in which nothing else is alive at the time.
+ * What a kernel reads and what it writes are alive together, so no kernel writes over its input. The network's input is
+ * alive throughout, its outputs to the end.
  */
-export function planMemory({ kernels, input, outputs }: Plan): MemoryPlan {
-  const lastUse = new Map<Value, number>();
-  kernels.forEach(({ bindings }, index) => {
-    for (const { resource } of bindings) if (resource.kind === 'value') lastUse.set(resource, index);
-  });
-  const kept = new Set([input, ...outputs]);
-  const lengths: number[] = [];
+export function planMemory(plan: Plan): MemoryPlan {
+  const lives = livesOf(plan);
+  const buffers: { readonly length: number; readonly tenants: Life[] }[] = [];
   const bufferOf = new Map<Value, number>();
-  const free = new Set<number>();
-  const allocate = (value: Value) => {
-    const buffer = (kept.has(value) ? undefined : bestFit(free, lengths, value.length)) ?? lengths.length;
-    free.delete(buffer);
-    lengths[buffer] = Math.max(lengths[buffer] ?? 0, value.length);
-    bufferOf.set(value, buffer);
-  };
+  for (const [value, life] of [...lives].sort(([a], [b]) => b.length - a.length)) {
+    const fits = ({ tenants }: { readonly tenants: readonly Life[] }) => !tenants.some((other) => overlap(life, other));
+    let index = buffers.findIndex(fits);
+    if (index < 0) index = buffers.push({ length: value.length, tenants: [] }) - 1;
+    buffers[index]?.tenants.push(life);
+    bufferOf.set(value, index);
+  }
+  return { lengths: buffers.map(({ length }) => length), bufferOf };
+}
 
-  allocate(input);
+function livesOf({ kernels, input, outputs }: Plan): ReadonlyMap<Value, Life> {
+  const lives = new Map<Value, Life>([[input, { first: -1, last: kernels.length }]]);
   kernels.forEach(({ bindings }, index) => {
-    // All of a kernel's results before any of its inputs is given back: it must not write what it reads.
-    for (const { access, resource } of bindings) {
-      if (access === 'write' && !bufferOf.has(resource)) allocate(resource);
-    }
     for (const { resource } of bindings) {
-      if (resource.kind !== 'value' || lastUse.get(resource) !== index || kept.has(resource)) continue;
-      const buffer = bufferOf.get(resource);
-      if (buffer !== undefined) free.add(buffer);
+      if (resource.kind !== 'value') continue;
+      const life = lives.get(resource);
+      if (life) life.last = Math.max(life.last, index);
+      else lives.set(resource, { first: index, last: index });
     }
   });
-  return { lengths, bufferOf };
+  for (const output of outputs) {
+    const life = lives.get(output);
+    if (life) life.last = kernels.length;
+  }
+  return lives;
 }
 
-/** The smallest free buffer that is large enough, else the largest. */
-function bestFit(free: ReadonlySet<number>, lengths: readonly number[], length: number): number | undefined {
-  const lengthOf = (buffer: number) => lengths[buffer] as number;
-  const bySize = [...free].sort((a, b) => lengthOf(a) - lengthOf(b));
-  return bySize.find((buffer) => lengthOf(buffer) >= length) ?? bySize[bySize.length - 1];
-}
+const overlap = (a: Life, b: Life): boolean => a.first <= b.last && b.first <= a.last;

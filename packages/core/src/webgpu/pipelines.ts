@@ -1,6 +1,8 @@
 import { SwinFaceError } from '../errors.js';
 import type { Kernel } from './kernel.js';
 
+const BUFFER_TYPES = { uniform: 'uniform', read: 'read-only-storage', write: 'storage' } as const;
+
 /** What a device has compiled so far: two networks of one shape share their pipelines. */
 class PipelineCache {
   readonly #device: GPUDevice;
@@ -15,7 +17,7 @@ class PipelineCache {
 
   /** The layout of binding 0, the run's uniform, and the kernel's own bindings after it. */
   layout(kernel: Kernel): GPUBindGroupLayout {
-    const types = kernel.bindings.map(({ access }) => (access === 'read' ? 'read-only-storage' : 'storage'));
+    const types = kernel.bindings.map(({ access }) => BUFFER_TYPES[access]);
     const key = types.join();
     const known = this.#layouts.get(key);
     if (known) return known;

@@ -323,12 +323,33 @@ describe('requestDevice', () => {
   });
 });
 
-test.each(Object.values(PRESETS))('every shader of $name compiles on the null backend', async (config) => {
-  const device = await (await nullAdapter()).requestDevice();
+describe('on the null backend, which validates everything, runs nothing and has 256 MiB', () => {
+  let nothing: GPUDevice;
   const uncaught: GPUError[] = [];
-  device.addEventListener('uncapturederror', ({ error }) => uncaught.push(error));
-  using engine = await WebGpuEngine.compile({ device, ...weightsFor(config), maxFaces: 2 });
-  expect(engine.statistics.dispatches).toBeLessThanOrEqual(100);
-  await engine.run(new Float32Array(FACE), 1);
-  expect(uncaught).toEqual([]);
+  beforeAll(async () => {
+    nothing = await (await nullAdapter()).requestDevice();
+    nothing.addEventListener('uncapturederror', ({ error }) => uncaught.push(error));
+  });
+  afterEach(() => {
+    expect(uncaught).toEqual([]);
+  });
+
+  test.each(Object.values(PRESETS).filter(({ name }) => name !== 'swinface-t'))(
+    '$name compiles and runs',
+    async (config) => {
+      using engine = await WebGpuEngine.compile({ device: nothing, ...weightsFor(config), maxFaces: 2 });
+      expect(engine.statistics.dispatches).toBeLessThanOrEqual(100);
+      expect((await engine.run(new Float32Array(FACE), 1)).logits).toHaveLength(engine.selection.logits);
+    },
+  );
+
+  test('weights that do not fit are refused, with nothing left behind', async () => {
+    const create = vi.spyOn(nothing, 'createBuffer');
+    const destroy = vi.spyOn(GPUBuffer.prototype, 'destroy');
+    const compiled = WebGpuEngine.compile({ device: nothing, ...weightsFor(PRESETS['swinface-t']), maxFaces: 1 });
+    await expect(compiled).rejects.toThrow(UnsupportedDeviceError);
+    await expect(compiled).rejects.toThrow(/no memory left/);
+    const created = create.mock.results.filter(({ type }) => type === 'return');
+    expect(new Set(destroy.mock.contexts).size).toBe(created.length);
+  });
 });

@@ -255,11 +255,20 @@ describe('refuses with a typed error', () => {
       });
     expect(plan(piece, [1, 4])).toThrow(/foldWeights/);
   });
-  test('widths that are not multiples of four, and token maps of another size', () => {
+  test('widths that are not multiples of four, token maps and windows of another size, wide heads', () => {
     const invalid = expect.objectContaining({ code: 'INVALID_INPUT' });
     expect(plan((ops, x, weight) => ops.linear(x, layer(weight, 'fc', [6, 4])), [1, 4])).toThrow(invalid);
     expect(plan((ops, x) => ops.averagePool(x, 2, 1), [1, 4, 6])).toThrow(invalid);
     const conv: Piece = (ops, x, weight) => ops.concat([ops.conv3x3(x, weight('conv', [1, 4, 4, 3, 3]), 8)]);
     expect(plan(conv, [1, 64, 4])).toThrow(invalid);
+    const attention =
+      (window: number): Piece =>
+      (ops, x, weight) => {
+        const table = weight('table', [(2 * window - 1) ** 2, 1]);
+        return ops.windowAttention(x, table, { size: window, window, heads: 1, shift: 0 });
+      };
+    expect(plan(attention(8), [1, 64, 12])).toThrow(/windows of 7 x 7/);
+    expect(plan(attention(7), [1, 49, 3 * 36])).toThrow(/at most 32 channels/);
+    expect(plan(attention(7), [1, 49, 3 * 6])).toThrow(invalid);
   });
 });

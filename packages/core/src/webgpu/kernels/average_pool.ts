@@ -1,4 +1,4 @@
-import { type Kernel, quarter, read, shader, type Value, WORKGROUP, write } from '../kernel.js';
+import { type Kernel, quarter, read, shader, uniform, type Value, WORKGROUP, write } from '../kernel.js';
 import source from './average_pool.wgsl?raw';
 
 export interface AveragePoolOptions {
@@ -18,8 +18,8 @@ export function averagePool({ label, x, y, size, factor, channels }: AveragePool
     label,
     code: shader(source),
     entryPoint: 'average_pool',
-    constants: { SIZE: size, FACTOR: factor, C4: c4 },
-    bindings: [read(x), write(y)],
+    constants: {},
+    bindings: [uniform(`${label}.sizes`, { side: size, factor, c4 }), read(x), write(y)],
     workgroups: (faces) => Math.ceil((faces * (size / factor) ** 2 * c4) / WORKGROUP),
   };
 }

@@ -8,6 +8,7 @@ import {
   quarter,
   read,
   shader,
+  uniform,
   type Value,
   WORKGROUP,
   write,
@@ -17,6 +18,8 @@ import source from './product.wgsl?raw';
 const ACTIVATIONS = { none: 0, relu: 1, gelu: 2 } as const;
 /** Rows that one invocation computes; `ROWS` of the shader. */
 const ROWS = 8;
+/** `MAX_TILES` of the shader, whose statistics are kept for so many tiles of rows. */
+const MAX_TILES = 16;
 
 export interface ProductOptions {
   readonly label: string;
@@ -47,27 +50,29 @@ export function product(options: ProductOptions): Kernel {
   }
   const n4 = quarter(outputs, label);
   const k4 = quarter(mergedSize === undefined ? inputs : inputs / 4, label) * (mergedSize === undefined ? 1 : 4);
-  const columns = columnsPerWorkgroup(n4);
-  const tiles = Math.max(1, Math.min(Math.floor(WORKGROUP / columns), Math.ceil((maxFaces * tokens) / ROWS)));
+  const { columns, tiles } = workgroupShape(n4, maxFaces * tokens);
   return {
     label,
     code: shader(source),
     entryPoint: 'product',
     constants: {
-      SUBNETS: stack,
-      TOKENS: tokens,
-      CAPACITY: maxFaces * tokens,
-      K4: k4,
-      N4: n4,
-      SIZE: mergedSize ?? 0,
       NORMALIZE: norm ? 1 : 0,
-      EPSILON: LAYER_NORM_EPSILON,
+      MERGE: mergedSize === undefined ? 0 : 1,
       ACTIVATION: ACTIVATIONS[activation],
       RESIDUAL: residual ? 1 : 0,
-      COLUMNS: columns,
-      TILES: tiles,
+      EPSILON: LAYER_NORM_EPSILON,
     },
     bindings: [
+      uniform(`${label}.sizes`, {
+        subnets: stack,
+        tokens,
+        capacity: maxFaces * tokens,
+        k4,
+        n4,
+        columns,
+        tiles,
+        side: mergedSize ?? 0,
+      }),
       read(x),
       read(transposed(label, weight, norm?.weight)),
       read(shifted(label, weight, options.bias, norm?.bias)),
@@ -78,16 +83,16 @@ export function product(options: ProductOptions): Kernel {
   };
 }
 
-/** Of the widths that waste the fewest columns, the widest that a workgroup of at most 64 can have. */
-function columnsPerWorkgroup(n4: number): number {
-  let best = 1;
-  let leastWaste = Number.POSITIVE_INFINITY;
-  for (let columns = 1; columns <= Math.min(WORKGROUP, n4); columns++) {
-    const waste = Math.ceil(n4 / columns) * columns - n4;
-    if (columns >= Math.min(16, n4) && waste <= leastWaste) {
-      best = columns;
-      leastWaste = waste;
-    }
+/** The split of a workgroup's invocations over columns and tiles of rows that keeps most of them busy; wide ones first. */
+function workgroupShape(n4: number, rows: number): { columns: number; tiles: number } {
+  let best = { columns: 1, tiles: 1 };
+  let most = 0;
+  for (let columns = Math.min(WORKGROUP, n4); columns >= 1; columns--) {
+    const tiles = Math.min(MAX_TILES, Math.floor(WORKGROUP / columns), Math.ceil(rows / ROWS));
+    const busy = (columns * tiles * n4) / (Math.ceil(n4 / columns) * columns);
+    if (busy <= most) continue;
+    best = { columns, tiles };
+    most = busy;
   }
   return best;
 }

@@ -1,8 +1,14 @@
+import { InvalidInputError } from '../../errors.js';
 import type { WindowAttentionShape } from '../../ops.js';
 import type { HostTensor } from '../../tensor.js';
-import { type Kernel, quarter, read, shader, type Value, WORKGROUP, write } from '../kernel.js';
+import { type Kernel, quarter, read, shader, uniform, type Value, WORKGROUP, write } from '../kernel.js';
 import { verbatim } from './verbatim.js';
 import source from './window_attention.wgsl?raw';
+
+/** Side of a window; `WINDOW` of the shader. */
+const WINDOW = 7;
+/** Channels of a head that the shader's registers hold. */
+const MAX_HEAD_WIDTH = 32;
 
 export interface WindowAttentionOptions {
   readonly label: string;
@@ -19,12 +25,23 @@ export interface WindowAttentionOptions {
 export function windowAttention({ label, qkv, y, channels, table, geometry }: WindowAttentionOptions): Kernel {
   const { size, window, heads, shift } = geometry;
   const width = channels / heads;
+  if (window !== WINDOW || width > MAX_HEAD_WIDTH) {
+    throw new InvalidInputError(`The WebGPU attention (${label}) is made for one window and narrow heads.`, {
+      expected: `windows of ${WINDOW} x ${WINDOW} tokens and heads of at most ${MAX_HEAD_WIDTH} channels`,
+      actual: `${window} x ${window} and ${width}`,
+    });
+  }
   return {
     label,
-    code: shader(source, { HEAD4: quarter(width, label) }),
+    code: shader(source),
     entryPoint: 'window_attention',
-    constants: { SIZE: size, WINDOW: window, HEADS: heads, SHIFT: shift, SCALE: width ** -0.5 },
-    bindings: [read(qkv), read(verbatim(`${label}.relative_position_bias_table`, table)), write(y)],
+    constants: { HEAD4: quarter(width, label) },
+    bindings: [
+      uniform(`${label}.sizes`, { side: size, heads, shift }),
+      read(qkv),
+      read(verbatim(`${label}.relative_position_bias_table`, table)),
+      write(y),
+    ],
     workgroups: (faces) => Math.ceil((faces * size * size * heads) / WORKGROUP),
   };
 }

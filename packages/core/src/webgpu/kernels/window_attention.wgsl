@@ -1,35 +1,107 @@
 // For every head of every window:  y[q, :] = sum_k softmax_k( (q . k) / sqrt(D) + table[q - k] + mask[q, k] ) * v[k, :]
 //
-//   qkv    [faces, SIZE * SIZE, 3 * C]   [q | k | v], each split into HEADS heads of D = 4 * HEAD4 channels
-//   table  [(2 WINDOW - 1)^2, HEADS]     bias by relative position, query - key
-//   y      [faces, SIZE * SIZE, C]
+//   qkv    [faces, side * side, 3 * C]   [q | k | v], each split into `heads` heads of D = 4 * HEAD4 channels
+//   table  [(2 WINDOW - 1)^2, heads]     bias by relative position, query - key
+//   y      [faces, side * side, C]
 //
-// Windows lie on the map rolled by -SHIFT in both directions (Swin Transformer, arXiv:2103.14030, section 3.2): window
+// Windows lie on the map rolled by -shift in both directions (Swin Transformer, arXiv:2103.14030, section 3.2): window
 // partition, roll and their inverses are the index arithmetic of `token_at`. Tokens that were not neighbours before the
 // roll do not see each other: -100 is added, as in the checkpoint's own mask.
 //
-// One invocation computes one query of one head, in a single pass over the keys: the running maximum is subtracted
-// before exp, and what was summed under an older maximum is rescaled (arXiv:1805.02867).
-// Sizes of private arrays must be constants: HEAD4 comes from the generated prelude.
+// One invocation computes one query of one head, in a single pass over the keys, a line of the window at a time: the
+// running maximum is subtracted before exp, and what was summed under an older maximum is rescaled (arXiv:1805.02867).
+// A head's channels are members of a struct rather than elements of an array, because not every compiler keeps arrays
+// in registers.
 
-override SIZE: u32;
-override WINDOW: u32;
-override HEADS: u32;
-override SHIFT: u32;
-override SCALE: f32; // 1 / sqrt(D)
+override HEAD4: u32; // D / 4, at most 8
 
-@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(2) var<storage, read> table: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
-
-/// Token of the map that stands at (line, column) of the rolled map.
-fn token_at(line: u32, column: u32) -> u32 {
-  return (line + SHIFT) % SIZE * SIZE + (column + SHIFT) % SIZE;
+struct Sizes {
+  side: u32,  // of the token map
+  heads: u32,
+  shift: u32,
 }
 
-/// Bands of the rolled map that were neighbours before the roll, along one axis.
-fn band(position: u32) -> u32 {
-  return select(0u, 1u, position >= SIZE - WINDOW) + select(0u, 1u, position >= SIZE - SHIFT);
+const WINDOW = 7u;
+
+@group(0) @binding(1) var<uniform> size: Sizes;
+@group(0) @binding(2) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(3) var<storage, read> table: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+
+/// The channels of one head of one token; members past HEAD4 stay zero.
+struct Head {
+  a: vec4f,
+  b: vec4f,
+  c: vec4f,
+  d: vec4f,
+  e: vec4f,
+  f: vec4f,
+  g: vec4f,
+  h: vec4f,
+}
+
+fn load(at: u32) -> Head {
+  var head: Head;
+  head.a = qkv[at];
+  if (HEAD4 > 1u) { head.b = qkv[at + 1u]; }
+  if (HEAD4 > 2u) { head.c = qkv[at + 2u]; }
+  if (HEAD4 > 3u) { head.d = qkv[at + 3u]; }
+  if (HEAD4 > 4u) { head.e = qkv[at + 4u]; }
+  if (HEAD4 > 5u) { head.f = qkv[at + 5u]; }
+  if (HEAD4 > 6u) { head.g = qkv[at + 6u]; }
+  if (HEAD4 > 7u) { head.h = qkv[at + 7u]; }
+  return head;
+}
+
+fn store(at: u32, head: Head) {
+  y[at] = head.a;
+  if (HEAD4 > 1u) { y[at + 1u] = head.b; }
+  if (HEAD4 > 2u) { y[at + 2u] = head.c; }
+  if (HEAD4 > 3u) { y[at + 3u] = head.d; }
+  if (HEAD4 > 4u) { y[at + 4u] = head.e; }
+  if (HEAD4 > 5u) { y[at + 5u] = head.f; }
+  if (HEAD4 > 6u) { y[at + 6u] = head.g; }
+  if (HEAD4 > 7u) { y[at + 7u] = head.h; }
+}
+
+fn scaled(head: Head, factor: f32) -> Head {
+  return Head(head.a * factor, head.b * factor, head.c * factor, head.d * factor,
+              head.e * factor, head.f * factor, head.g * factor, head.h * factor);
+}
+
+/// sum + head * factor
+fn multiply_add(head: Head, factor: f32, sum: Head) -> Head {
+  let f = vec4f(factor);
+  return Head(fma(head.a, f, sum.a), fma(head.b, f, sum.b), fma(head.c, f, sum.c), fma(head.d, f, sum.d),
+              fma(head.e, f, sum.e), fma(head.f, f, sum.f), fma(head.g, f, sum.g), fma(head.h, f, sum.h));
+}
+
+fn dot_product(q: Head, k: Head) -> f32 {
+  let sum = fma(q.h, k.h, fma(q.g, k.g, fma(q.f, k.f, fma(q.e, k.e, fma(q.d, k.d, fma(q.c, k.c, fma(q.b, k.b, q.a * k.a)))))));
+  return dot(sum, vec4f(1.0));
+}
+
+/// Token of the map that stands at a (line, column) of the rolled map.
+fn token_at(position: vec2u) -> u32 {
+  let rolled = position + size.shift;
+  let map = select(rolled, rolled - size.side, rolled >= vec2u(size.side));
+  return map.x * size.side + map.y;
+}
+
+/// Bands of the rolled map that were neighbours before the roll, along either axis.
+fn band(position: vec2u) -> vec2u {
+  return select(vec2u(), vec2u(1u), position >= vec2u(size.side - WINDOW)) +
+         select(vec2u(), vec2u(1u), position >= vec2u(size.side - size.shift));
+}
+
+/// What is added to the score of a query for a key besides their product: the positional bias and the mask.
+fn bias(head: u32, query: vec2u, key: vec2u, corner: vec2u) -> f32 {
+  let offset = query + (WINDOW - 1u) - key;
+  let value = table[(offset.x * (2u * WINDOW - 1u) + offset.y) * size.heads + head];
+  if (size.shift == 0u) {
+    return value;
+  }
+  return select(value, value - 100.0, any(band(corner + query) != band(corner + key)));
 }
 
 @compute @workgroup_size(64)
@@ -38,63 +110,47 @@ fn window_attention(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) index: u32,
 ) {
-  let side = SIZE / WINDOW; // windows along an axis
+  let tokens = size.side * size.side;
+  let windows = size.side / WINDOW; // along an axis
   let rank = group_rank(group, groups) * 64u + index;
-  let query = rank % (WINDOW * WINDOW);
-  let head = rank / (WINDOW * WINDOW) % HEADS;
-  let window = rank / (WINDOW * WINDOW * HEADS) % (side * side);
-  let face = rank / (SIZE * SIZE * HEADS);
+  let head = rank / (WINDOW * WINDOW) % size.heads;
+  let window = rank / (WINDOW * WINDOW * size.heads) % (windows * windows);
+  let face = rank / (tokens * size.heads);
   if (face >= run.faces) {
     return;
   }
-  let top = window / side * WINDOW;
-  let left = window % side * WINDOW;
-  let query_line = query / WINDOW;
-  let query_column = query % WINDOW;
-  let query_line_band = band(top + query_line);
-  let query_column_band = band(left + query_column);
+  // (line, column) in the window, and of the window's corner on the rolled map.
+  let query = vec2u(rank % (WINDOW * WINDOW) / WINDOW, rank % WINDOW);
+  let corner = vec2u(window / windows, window % windows) * WINDOW;
+  let width = size.heads * HEAD4; // C / 4
+  let query_row = face * tokens + token_at(corner + query);
+  let q = scaled(load(query_row * 3u * width + head * HEAD4), 1.0 / sqrt(f32(4u * HEAD4)));
 
-  let width = HEADS * HEAD4; // C / 4
-  let query_row = face * SIZE * SIZE + token_at(top + query_line, left + query_column);
-  var q: array<vec4f, HEAD4>;
-  var sums: array<vec4f, HEAD4>;
-  for (var d = 0u; d < HEAD4; d++) {
-    q[d] = qkv[query_row * 3u * width + head * HEAD4 + d] * SCALE;
-  }
-
+  var sum: Head;
+  var total = 0.0;
   // Below every score, and finite because WGSL promises no infinities.
   var peak = -1e30;
-  var total = 0.0;
   for (var line = 0u; line < WINDOW; line++) {
-    let line_masked = SHIFT > 0u && band(top + line) != query_line_band;
-    let table_line = (query_line + WINDOW - 1u - line) * (2u * WINDOW - 1u);
+    var scores: array<f32, WINDOW>;
+    var line_peak = peak;
     for (var column = 0u; column < WINDOW; column++) {
-      let key_row = face * SIZE * SIZE + token_at(top + line, left + column);
-      let key = key_row * 3u * width + width + head * HEAD4;
-      var products = vec4f();
-      for (var d = 0u; d < HEAD4; d++) {
-        products = fma(q[d], qkv[key + d], products);
-      }
-      var score = dot(products, vec4f(1.0)) + table[(table_line + query_column + WINDOW - 1u - column) * HEADS + head];
-      if (SHIFT > 0u && (line_masked || band(left + column) != query_column_band)) {
-        score -= 100.0;
-      }
-      if (score > peak) {
-        let shrink = exp(peak - score);
-        peak = score;
-        total *= shrink;
-        for (var d = 0u; d < HEAD4; d++) {
-          sums[d] *= shrink;
-        }
-      }
-      let share = exp(score - peak);
+      let key = vec2u(line, column);
+      let row = face * tokens + token_at(corner + key);
+      let product = dot_product(q, load(row * 3u * width + width + head * HEAD4));
+      let score = product + bias(head, query, key, corner);
+      scores[column] = score;
+      line_peak = max(line_peak, score);
+    }
+    let shrink = exp(peak - line_peak);
+    peak = line_peak;
+    total *= shrink;
+    sum = scaled(sum, shrink);
+    for (var column = 0u; column < WINDOW; column++) {
+      let share = exp(scores[column] - peak);
       total += share;
-      for (var d = 0u; d < HEAD4; d++) {
-        sums[d] = fma(vec4f(share), qkv[key + width + d], sums[d]);
-      }
+      let row = face * tokens + token_at(corner + vec2u(line, column));
+      sum = multiply_add(load(row * 3u * width + 2u * width + head * HEAD4), share, sum);
     }
   }
-  for (var d = 0u; d < HEAD4; d++) {
-    y[query_row * width + head * HEAD4 + d] = sums[d] / total;
-  }
+  store(query_row * width + head * HEAD4, scaled(sum, 1.0 / total));
 }
