@@ -27,8 +27,8 @@ export default defineConfig({
   outputDir: '../test-results/e2e',
   // One software GPU on few cores: more workers would only wait for each other.
   workers: 1,
-  timeout: 120_000,
-  expect: { timeout: 90_000 },
+  timeout: 300_000,
+  expect: { timeout: 180_000 },
   globalSetup: './global-setup.ts',
   reporter: [['list'], ['json', { outputFile: '../.cache/test/playwright.json' }]],
   use: {

@@ -89,6 +89,8 @@ async function choose(picture: Picture): Promise<void> {
   film.setTop(picture.name);
   film.setStatus('Opening the photo');
   film.setProgress('busy');
+  // On a small screen the strip of samples is below the frame.
+  film.element.scrollIntoView({ block: 'nearest' });
   session.clearReport('Looking at the photo.');
   try {
     const blob = await picture.load();

@@ -43,7 +43,11 @@ export async function copyAssets(assets, landmarkModel) {
   for (const [to, from] of wanted) if (await copyIfChanged(from, to)) copied += 1;
   const stale = await leftovers(assets, wanted);
   for (const path of stale) await rm(path);
-  say.done(copied + stale.length === 0 ? 'page assets are up to date' : `page assets: ${copied} copied, ${stale.length} removed`);
+  say.done(
+    copied + stale.length === 0
+      ? 'page assets are up to date'
+      : `page assets: ${copied} copied, ${stale.length} removed`,
+  );
 }
 
 /** Files of an earlier set-up that are no longer wanted; generated weights are the build's business. */

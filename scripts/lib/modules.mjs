@@ -20,6 +20,12 @@ async function modulesAreCurrent() {
   }
 }
 
+const npm = (...args) =>
+  run(process.platform === 'win32' ? 'npm.cmd' : 'npm', [...args, '--no-audit', '--no-fund'], {
+    // Both packages would fetch binaries from elsewhere; nothing here needs them.
+    env: { ONNXRUNTIME_NODE_INSTALL: 'skip', PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD: '1' },
+  });
+
 /** Installs node modules where they are missing or differ from package-lock.json. */
 export async function installModules() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -32,10 +38,11 @@ export async function installModules() {
   }
   const start = performance.now();
   say.step('Installing node modules (npm ci)');
-  const code = await run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--no-audit', '--no-fund'], {
-    // Both packages would fetch binaries from elsewhere; nothing here needs them.
-    env: { ONNXRUNTIME_NODE_INSTALL: 'skip', PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD: '1' },
-  });
-  if (code !== 0) throw new UserError(`npm ci failed (exit code ${code}). Is the npm registry reachable?`);
+  if ((await npm('ci')) !== 0) {
+    // A registry that lacks some other platform's package makes `ci` refuse a lock file that is right for this platform.
+    say.note('npm ci failed; trying npm install, which keeps to the lock file where it can');
+    const code = await npm('install', '--no-save');
+    if (code !== 0) throw new UserError(`npm install failed (exit code ${code}). Is the npm registry reachable?`);
+  }
   say.done(`node modules installed in ${since(start)}`);
 }
