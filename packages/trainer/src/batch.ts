@@ -6,6 +6,14 @@ export interface SoftmaxTarget {
   readonly weight: Float32Array;
 }
 
+/** Numbers to reproduce or questions to answer over a batch: landmarks, action units. */
+export interface VectorTarget {
+  /** [B, K], row-major. */
+  readonly target: Float32Array;
+  /** Weight of each sample [B]; 0 where it has no label. */
+  readonly weight: Float32Array;
+}
+
 /** Faces of one training step with whatever labels each has. B is `count`. */
 export interface TrainingBatch {
   readonly count: number;
@@ -19,6 +27,10 @@ export interface TrainingBatch {
   readonly embedding?: { readonly target: Float32Array; readonly weight: Float32Array };
   /** Class of the person among the identities of the training set [B]. */
   readonly identity?: { readonly label: Int32Array; readonly weight: Float32Array };
+  /** Yes (1) or no (0) to each question of the heads of kind `sigmoid`, such as action units, by task name. */
+  readonly sigmoid?: Readonly<Record<string, VectorTarget>>;
+  /** Values of the heads of kind `regression` beside the age, such as landmarks, by task name. */
+  readonly regression?: Readonly<Record<string, VectorTarget>>;
 }
 
 /** An endless stream of batches that can be written to a checkpoint and taken up again at the very next batch. */

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { NO_AUGMENTATION } from './data/augment.js';
 import { openTrainingSource } from './data/index.js';
 import { DEVICES, type Device } from './engine/device.js';
 import { runEvaluate, summaryLines } from './evaluate/index.js';
 import { exportRun } from './export.js';
-import { parseRecipe } from './recipe.js';
+import { parseRecipe, type Recipe } from './recipe.js';
 import { train } from './train.js';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -24,6 +25,13 @@ interface TrainArguments {
   readonly steps?: number;
 }
 
+/** The held-out parts of the recipe's sets, as they are. */
+const openValidation = ({ data }: Recipe) =>
+  openTrainingSource({
+    ...data,
+    parts: data.parts.map((part) => ({ ...part, split: 'val', augmentation: NO_AUGMENTATION })),
+  });
+
 async function runTrain({ recipe: file, out, resume, device, threads, steps }: TrainArguments): Promise<void> {
   const recipe = parseRecipe(JSON.parse(await readFile(file, 'utf8')));
   const data = await openTrainingSource(recipe.data, print);
@@ -35,11 +43,14 @@ async function runTrain({ recipe: file, out, resume, device, threads, steps }: T
     });
   }
   try {
+    const held = recipe.validation ? await openValidation(recipe) : undefined;
     const summary = await train(recipe, data.source, {
       out,
       device,
       print,
       signal: controller.signal,
+      identities: data.identities,
+      ...(held ? { validation: held.source } : {}),
       ...(resume ? { resume } : {}),
       ...(threads === undefined ? {} : { threads }),
       ...(steps === undefined ? {} : { stopAfter: steps }),

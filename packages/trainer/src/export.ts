@@ -11,14 +11,11 @@ import {
   packModel,
   placedTasks,
   RECOGNITION,
-  selectOutputs,
 } from '@swinface/core';
-import { AdamW } from './engine/adamw.js';
-import { readCheckpoint } from './engine/checkpoint.js';
-import { flattenWeights, initialWeights, ParameterStore, unflattenWeights } from './engine/parameters.js';
+import { type RunState, readAverages } from './engine/checkpoint.js';
+import { unflattenWeights } from './engine/parameters.js';
 import { calibrate, Predictor } from './evaluate/index.js';
 import { modelCard } from './model-card.js';
-import { LOG_VARIANCES, learntTasks } from './objectives/index.js';
 import { parseRecipe, type Recipe } from './recipe.js';
 import { checkpointPath, recipeConfig } from './train.js';
 
@@ -48,25 +45,18 @@ const UNCALIBRATED: ManifestCalibration = { temperatures: {}, thresholds: {}, ag
 export async function trainedWeights(
   run: string,
   recipe: Recipe,
-): Promise<{ weights: Map<string, HostTensor>; step: number }> {
+): Promise<{ weights: Map<string, HostTensor>; state: RunState }> {
   const config = recipeConfig(recipe);
-  const tensors = flattenWeights(selectOutputs(config), initialWeights(config, recipe.seed));
-  if (recipe.objectives.weighting === 'uncertainty') {
-    const count = learntTasks(selectOutputs(config), recipe.objectives).length;
-    tensors.set(LOG_VARIANCES, { shape: [count], data: new Float32Array(count) });
-  }
-  const store = new ParameterStore(tensors);
-  const optimiser = new AdamW(store, recipe.optimiser);
-  const { step } = await readCheckpoint(checkpointPath(run), store, optimiser);
-  const weights = unflattenWeights(config, store.tensors(optimiser.average));
+  const { state, tensors } = await readAverages(checkpointPath(run));
+  const weights = unflattenWeights(config, tensors);
   foldAge(config, weights, recipe);
-  return { weights, step };
+  return { weights, state };
 }
 
 /** The network has learnt (age - centre) / spread; its last layer is made to say years. */
 function foldAge(config: ModelConfig, weights: Map<string, HostTensor>, { objectives }: Recipe): void {
   const age = placedTasks(config).find(({ task }) => task.name === 'Age');
-  if (!age) return;
+  if (age?.task.kind !== 'regression') return;
   const { centre, spread } = objectives.age;
   const name = `om.output_fcs.${age.index}`;
   for (const [part, shift] of [
@@ -109,7 +99,7 @@ export async function exportRun(options: ExportOptions): Promise<{ path: string;
   const { run, out, verification, metrics = {}, print = () => {} } = options;
   const recipe = parseRecipe(JSON.parse(await readFile(join(run, 'recipe.json'), 'utf8')));
   const config = recipeConfig(recipe);
-  const { weights, step } = await trainedWeights(run, recipe);
+  const { weights, state } = await trainedWeights(run, recipe);
   const modelCardFile = `${config.name}.md`;
   const passport: Omit<ModelPassport, 'id'> = {
     config,
@@ -130,12 +120,13 @@ export async function exportRun(options: ExportOptions): Promise<{ path: string;
     print(`Calibrating on the held-out parts of ${lists.map((list) => basename(list)).join(', ')}.`);
     calibration = await calibrate(predictor, lists, verification);
     await predictor.dispose();
+    if (recipe.thresholds === 'adaptive') calibration = { ...calibration, thresholds: state.validation.thresholds };
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
   const packed = await pack(config, weights, { ...passport, calibration });
   const path = await write(packed, out);
-  await writeFile(join(dirname(path), modelCardFile), modelCard(packed.manifest, recipe, step));
+  await writeFile(join(dirname(path), modelCardFile), modelCard(packed.manifest, recipe, state.step));
   for (const [file, bytes] of packed.files) print(`${join(out, file)}: ${(bytes.length / 1e6).toFixed(2)} MB`);
   return { path, manifest: packed.manifest };
 }

@@ -1,16 +1,25 @@
 import { InvalidInputError, type ModelConfig } from '@swinface/core';
 import * as v from 'valibot';
 import { type DataRecipe, parseDataRecipe } from './data/recipe.js';
+import type { HEADS } from './heads.js';
 import type { AgeRecipe } from './objectives/age.js';
+import type { IdentityRecipe } from './objectives/identity.js';
 
 /** Which losses are learnt and how they are weighted against each other. */
 export interface ObjectivesRecipe {
-  readonly weighting: 'uniform' | 'uncertainty';
+  /** `uncertainty`: learnt log-variances (arXiv:2403.00561); `dynamic`: by the change of validation losses (arXiv:2002.03683). */
+  readonly weighting: 'uniform' | 'uncertainty' | 'dynamic';
   /** Weight of a task's loss in the total by task name; `default` for the tasks not named. */
   readonly weights: Readonly<Record<string, number>> & { readonly default: number };
   readonly labelSmoothing: number;
   readonly age: AgeRecipe;
   readonly distillation: 'off' | 'cosine' | 'relational';
+  /** CosFace over the identities of the training set. */
+  readonly identity: 'off' | IdentityRecipe;
+  /** Expressions with action units: distribution matching, soft co-annotation, or both (arXiv:2401.01219). */
+  readonly coupling: 'off' | 'dm' | 'sca' | 'both';
+  /** The paper's printed formula of distribution matching, or the full cross-entropy. */
+  readonly couplingForm: 'full' | 'printed';
 }
 
 /** AdamW and its schedule. */
@@ -27,6 +36,14 @@ export interface OptimiserRecipe {
   readonly clip: number;
   /** Decay of the exponential moving average of the weights, reached as steps / (steps + 10) grows. */
   readonly averaging: number;
+}
+
+/** What is measured on held-out batches while training. */
+export interface ValidationRecipe {
+  /** Steps between two measurements. */
+  readonly every: number;
+  /** Batches of each measurement. */
+  readonly batches: number;
 }
 
 /** What exported weights say about themselves. */
@@ -52,6 +69,12 @@ export interface Recipe {
   readonly optimiser: OptimiserRecipe;
   readonly objectives: ObjectivesRecipe;
   /** Where the faces come from; read by `openTrainingSource`. */
+  /** Heads beyond the paper's. */
+  readonly heads: readonly (keyof typeof HEADS)[];
+  /** Thresholds of binary tasks: one half, or moved by validation errors (arXiv:2002.03683). */
+  readonly thresholds: 'fixed' | 'adaptive';
+  /** Needed by dynamic weights and adaptive thresholds. */
+  readonly validation?: ValidationRecipe;
   readonly data: DataRecipe;
   readonly passport: PassportRecipe;
 }
@@ -78,10 +101,12 @@ const recipeSchema = v.strictObject({
     averaging: v.pipe(share, v.ltValue(1)),
   }),
   objectives: v.strictObject({
-    weighting: v.picklist(['uniform', 'uncertainty']),
+    weighting: v.picklist(['uniform', 'uncertainty', 'dynamic']),
     weights: v.objectWithRest({ default: notNegative }, notNegative),
     labelSmoothing: v.pipe(share, v.ltValue(1)),
     age: v.strictObject({
+      method: v.optional(v.picklist(['regression', 'ordinal']), 'regression'),
+      ranks: v.optional(v.pipe(count, v.minValue(2)), 101),
       loss: v.picklist(['swinface', 'absolute']),
       sigma: positive,
       ramp: share,
@@ -89,7 +114,16 @@ const recipeSchema = v.strictObject({
       spread: positive,
     }),
     distillation: v.picklist(['off', 'cosine', 'relational']),
+    identity: v.optional(
+      v.union([v.literal('off'), v.strictObject({ scale: positive, margin: notNegative, sampling: share })]),
+      'off',
+    ),
+    coupling: v.optional(v.picklist(['off', 'dm', 'sca', 'both']), 'off'),
+    couplingForm: v.optional(v.picklist(['full', 'printed']), 'full'),
   }),
+  heads: v.optional(v.array(v.picklist(['action-units', 'landmarks', 'race'])), []),
+  thresholds: v.optional(v.picklist(['fixed', 'adaptive']), 'fixed'),
+  validation: v.exactOptional(v.strictObject({ every: count, batches: count })),
   data: v.unknown(),
   passport: v.strictObject({ licence: v.pipe(v.string(), v.minLength(1)), trainingData: v.array(v.string()) }),
 });
@@ -101,10 +135,21 @@ const recipeSchema = v.strictObject({
  */
 export function parseRecipe(value: unknown): Recipe {
   const result = v.safeParse(recipeSchema, value);
-  if (result.success) return { ...result.output, data: parseDataRecipe(result.output.data) };
-  const [issue] = result.issues;
-  throw new InvalidInputError(`The recipe's ${v.getDotPath(issue) ?? 'content'} is wrong.`, {
-    expected: issue.expected ?? issue.message,
-    actual: issue.received,
-  });
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw new InvalidInputError(`The recipe's ${v.getDotPath(issue) ?? 'content'} is wrong.`, {
+      expected: issue.expected ?? issue.message,
+      actual: issue.received,
+    });
+  }
+  const recipe = { ...result.output, data: parseDataRecipe(result.output.data) };
+  const { objectives, thresholds, validation, heads } = recipe;
+  const wrong = (what: string, expected: string) => new InvalidInputError(`The recipe's ${what}.`, { expected });
+  if ((objectives.weighting === 'dynamic' || thresholds === 'adaptive') && !validation) {
+    throw wrong('dynamic weights and adaptive thresholds are measured', 'validation: { every, batches }');
+  }
+  if (objectives.coupling !== 'off' && !heads.includes('action-units')) {
+    throw wrong('coupling is with action units', 'heads to include action-units');
+  }
+  return recipe;
 }

@@ -8,8 +8,10 @@ import { type RunState, readCheckpoint, writeCheckpoint } from './engine/checkpo
 import type { Device } from './engine/device.js';
 import { initialWeights } from './engine/parameters.js';
 import { type StepResult, TrainingStep } from './engine/step.js';
+import { withHeads } from './heads.js';
 import type { Recipe } from './recipe.js';
 import { progressOf } from './schedule.js';
+import { INITIAL_VALIDATION, validate } from './validation.js';
 
 /** How much of a batch's statistics goes into the running ones. */
 const STATISTICS_MOMENTUM = 0.1;
@@ -27,6 +29,10 @@ export interface TrainOptions {
   readonly stopAfter?: number;
   readonly checkpointMinutes?: number;
   readonly signal?: AbortSignal;
+  /** Number of identities in the training set, for CosFace. */
+  readonly identities?: number;
+  /** Held-out batches, for dynamic weights and adaptive thresholds. */
+  readonly validation?: BatchSource;
   /** Receives lines for people. */
   readonly print?: (line: string) => void;
 }
@@ -40,8 +46,8 @@ export interface TrainSummary {
 }
 
 /** The network that a recipe names. */
-export function recipeConfig(recipe: Pick<Recipe, 'model'>): ModelConfig {
-  if (typeof recipe.model === 'object') return recipe.model;
+export function recipeConfig(recipe: Pick<Recipe, 'model' | 'heads' | 'objectives'>): ModelConfig {
+  if (typeof recipe.model === 'object') return withHeads(recipe.model, recipe);
   const presets: Readonly<Record<string, ModelConfig>> = PRESETS;
   const config = presets[recipe.model];
   if (!config) {
@@ -50,7 +56,7 @@ export function recipeConfig(recipe: Pick<Recipe, 'model'>): ModelConfig {
       actual: recipe.model,
     });
   }
-  return config;
+  return withHeads(config, recipe);
 }
 
 /** File of a run that holds everything needed to go on. */
@@ -106,15 +112,32 @@ export async function train(recipe: Recipe, source: BatchSource, options: TrainO
   if (!options.resume && existsSync(checkpoint)) {
     throw new InvalidInputError(`${out} already holds a run.`, { hint: 'Resume it, or choose another folder.' });
   }
-  const step = await TrainingStep.create(selectOutputs(config), initialWeights(config, recipe.seed), recipe, {
+  const selection = selectOutputs(config);
+  const { validation } = options;
+  if (recipe.validation && !validation) {
+    throw new InvalidInputError('The recipe validates while training, but there are no held-out batches.');
+  }
+  const step = await TrainingStep.create(selection, initialWeights(config, recipe.seed), recipe, {
     ...(options.device === undefined ? {} : { device: options.device }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(options.identities === undefined ? {} : { identities: options.identities }),
   });
   const optimiser = new AdamW(step.store, recipe.optimiser);
-  let state: RunState = { step: 0, updates: 0, skipped: 0, elapsed: 0, source: source.state() };
+  let state: RunState = {
+    step: 0,
+    updates: 0,
+    skipped: 0,
+    elapsed: 0,
+    source: source.state(),
+    validation: INITIAL_VALIDATION,
+  };
+  const balance = () => {
+    if (recipe.objectives.weighting === 'dynamic') step.balance = new Map(Object.entries(state.validation.weights));
+  };
   if (options.resume) {
     state = await readCheckpoint(checkpoint, step.store, optimiser);
     source.restore(state.source);
+    balance();
   }
   await writeFile(join(out, 'recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
   const log = (entry: Record<string, unknown>) => appendFile(join(out, 'log.jsonl'), `${JSON.stringify(entry)}\n`);
@@ -151,6 +174,20 @@ export async function train(recipe: Recipe, source: BatchSource, options: TrainO
       if (!sound) {
         print(`Step ${state.step}: loss ${result.total}, gradient norm ${norm}; skipped (${state.skipped} so far).`);
         await log({ step: state.step, skipped: state.skipped, total: String(result.total), norm: String(norm) });
+      }
+      if (validation && recipe.validation && state.step % recipe.validation.every === 0) {
+        const epoch = (state.step * recipe.batch) / source.samplesPerEpoch;
+        const { batches } = recipe.validation;
+        const measured = await validate(
+          step,
+          selection,
+          validation,
+          { batches, at: state.step, epoch },
+          state.validation,
+        );
+        state = { ...state, validation: measured };
+        balance();
+        await log({ step: state.step, validation: measured });
       }
       const now = performance.now();
       if (now - last.print > 10_000 || progress >= 1) {

@@ -34,6 +34,7 @@ export const relu = unary('Relu');
 export const sigmoid = unary('Sigmoid');
 export const sign = unary('Sign');
 export const gelu = unary('Gelu');
+export const softplus = unary('Softplus');
 
 /** Numpy's matmul; leading axes broadcast. */
 export function matMul(graph: OnnxGraph, a: Value, b: Value): Value {

@@ -1,5 +1,12 @@
 import { open, readFile, rename } from 'node:fs/promises';
-import { type HostTensor, InvalidInputError, parseSafetensors, writeSafetensors } from '@swinface/core';
+import {
+  type HostTensor,
+  InvalidInputError,
+  parseSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from '@swinface/core';
+import type { ValidationState } from '../validation.js';
 import type { AdamW } from './adamw.js';
 import type { ParameterStore } from './parameters.js';
 
@@ -13,6 +20,7 @@ export interface RunState {
   /** Milliseconds spent training. */
   readonly elapsed: number;
   readonly source: unknown;
+  readonly validation: ValidationState;
 }
 
 const KINDS = ['value', 'first', 'second', 'average'] as const;
@@ -51,17 +59,39 @@ export async function writeCheckpoint(
   await rename(`${path}.partial`, path);
 }
 
+/** A checkpoint's parts, unchecked against any network. */
+async function openCheckpoint(path: string): Promise<{ state: RunState; stored: ReadonlyMap<string, StoredTensor> }> {
+  const bytes = await readFile(path);
+  const length = bytes.length < 4 ? Number.POSITIVE_INFINITY : bytes.readUInt32LE(0);
+  if (length > bytes.length - 4) throw new InvalidInputError(`${path} is no checkpoint.`);
+  const state = JSON.parse(bytes.subarray(4, 4 + length).toString('utf8')) as RunState;
+  return { state, stored: parseSafetensors(bytes.subarray(4 + length), path) };
+}
+
+const floats = ({ bytes }: StoredTensor): Float32Array => new Float32Array(new Uint8Array(bytes).buffer);
+
+/**
+ * Averaged values of a checkpoint by parameter name.
+ *
+ * @throws {InvalidInputError} if the file is no checkpoint
+ */
+export async function readAverages(path: string): Promise<{ state: RunState; tensors: Map<string, HostTensor> }> {
+  const { state, stored } = await openCheckpoint(path);
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, tensor] of stored) {
+    const [, parameter] = /^average\.(.+)$/.exec(name) ?? [];
+    if (parameter !== undefined) tensors.set(parameter, { shape: tensor.shape, data: floats(tensor) });
+  }
+  return { state, tensors };
+}
+
 /**
  * Takes up a checkpoint: fills `store` and `optimiser` with what they held when it was written.
  *
  * @throws {InvalidInputError} if it is of another model
  */
 export async function readCheckpoint(path: string, store: ParameterStore, optimiser: AdamW): Promise<RunState> {
-  const bytes = await readFile(path);
-  const length = bytes.length < 4 ? Number.POSITIVE_INFINITY : bytes.readUInt32LE(0);
-  if (length > bytes.length - 4) throw new InvalidInputError(`${path} is no checkpoint.`);
-  const state = JSON.parse(bytes.subarray(4, 4 + length).toString('utf8')) as RunState;
-  const stored = parseSafetensors(bytes.subarray(4 + length), path);
+  const { state, stored } = await openCheckpoint(path);
   const targets = arrays(store, optimiser);
   for (const kind of KINDS) {
     for (const [name, { shape }] of store.segments) {
@@ -72,7 +102,7 @@ export async function readCheckpoint(path: string, store: ParameterStore, optimi
           actual: tensor ? `[${tensor.shape.join(', ')}]` : 'nothing',
         });
       }
-      store.view(name, targets[kind]).set(new Float32Array(new Uint8Array(tensor.bytes).buffer));
+      store.view(name, targets[kind]).set(floats(tensor));
     }
   }
   optimiser.steps = state.updates;

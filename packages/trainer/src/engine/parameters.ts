@@ -109,7 +109,14 @@ export function unflattenWeights(
     let start = 0;
     if (net !== undefined) start = Number(net) * size;
     if (task !== undefined) start = (firstRow.get(Number(task)) ?? 0) * sizeOf(shape.slice(1));
-    weights.set(name, { shape, data: tensor.data.subarray(start, start + size) });
+    const data = tensor.data.subarray(start, start + size);
+    if (data.length !== size) {
+      throw new InvalidInputError(`The parameter ${path} is too short for ${name}.`, {
+        expected: `at least ${start + size} values`,
+        actual: String(tensor.data.length),
+      });
+    }
+    weights.set(name, { shape, data });
   }
   return weights;
 }

@@ -11,7 +11,7 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { TrainingBatch } from '../batch.js';
 import { Random } from '../data/random.js';
 import { recordTrainingGraph, type TrainingGraph } from '../graph/training-graph.js';
-import { type Feed, LOG_VARIANCES } from '../objectives/index.js';
+import type { Feed } from '../objectives/index.js';
 import type { Recipe } from '../recipe.js';
 import { createSession, type Device } from './device.js';
 import { ParameterStore } from './parameters.js';
@@ -23,12 +23,17 @@ export interface StepResult {
   readonly losses: Float32Array;
   readonly labelled: readonly number[];
   readonly gradients: ReadonlyMap<string, Float32Array>;
+  /** Task outputs [B, R] while training: with the batch's statistics and random masks. */
+  readonly logits: Float32Array;
   /** This batch's statistics by the name of the running statistic that follows them. */
   readonly statistics: ReadonlyMap<string, { readonly values: Float32Array; readonly correction: number }>;
 }
 
 /** The compiled training graph of one model and recipe, and its parameters. */
 export class TrainingStep {
+  /** Factors of the recipe's task weights; 1 where absent. */
+  balance: ReadonlyMap<string, number> = new Map();
+
   private constructor(
     readonly graph: TrainingGraph,
     readonly store: ParameterStore,
@@ -45,16 +50,23 @@ export class TrainingStep {
     selection: OutputSelection,
     weights: WeightMap,
     recipe: Pick<Recipe, 'batch' | 'seed' | 'regularisation' | 'objectives'>,
-    { device = 'auto', threads = 0 }: { device?: Device | 'auto'; threads?: number } = {},
+    {
+      device = 'auto',
+      threads = 0,
+      identities = 0,
+    }: { device?: Device | 'auto'; threads?: number; identities?: number } = {},
   ): Promise<TrainingStep> {
     const tensors = new Map<string, HostTensor>();
     const values = mapWeights(assembleWeights(selection, weights), isHostTensor, (tensor, path) => {
       tensors.set(path, tensor);
       return { name: path, shape: tensor.shape };
     });
-    const graph = recordTrainingGraph(selection, values, recipe);
-    const extra = graph.parameters.get(LOG_VARIANCES);
-    if (extra) tensors.set(LOG_VARIANCES, { shape: extra, data: new Float32Array(extra[0] ?? 0) });
+    const graph = recordTrainingGraph(selection, values, recipe, { identities });
+    graph.learnt.forEach(({ name, shape, deviation }, index) => {
+      const random = new Random(recipe.seed, 0x0b1e, index);
+      const data = new Float32Array(shape.reduce((product, side) => product * side, 1));
+      tensors.set(name, { shape, data: data.map(() => (deviation === 0 ? 0 : deviation * random.normal())) });
+    });
     const compiled = await createSession(graph.model, device, threads);
     return new TrainingStep(graph, new ParameterStore(tensors), compiled.device, compiled.session, recipe);
   }
@@ -64,7 +76,7 @@ export class TrainingStep {
    *
    * @throws {InvalidInputError} if the batch has another size than the graph
    */
-  feeds(batch: TrainingBatch, step: number, progress: number): { feeds: Map<string, Feed>; labelled: number[] } {
+  feeds(batch: TrainingBatch, step: number, progress: number): StepFeeds {
     const { graph, recipe } = this;
     if (batch.count !== recipe.batch) {
       throw new InvalidInputError('The batch does not fit the compiled graph.', {
@@ -78,15 +90,19 @@ export class TrainingStep {
       feeds.set(name, { data: randomMask(new Random(recipe.seed, step, 0x4d00 + index), shape, rate), shape });
     });
     const labelled: number[] = [];
-    for (const objective of graph.objectives) {
-      const given = objective.feed(batch, progress);
+    const rows = new Map<string, Int32Array>();
+    for (const [index, objective] of graph.objectives.entries()) {
+      const given = objective.feed(batch, progress, new Random(recipe.seed, step, 0x0b00 + index));
       labelled.push(...given.labelled);
+      for (const [name, taken] of Object.entries(given.rows ?? {})) rows.set(name, taken);
       for (const [name, feed] of Object.entries(given.feeds)) feeds.set(name, feed);
     }
     const { weights } = recipe.objectives;
-    const taskWeights = graph.tasks.map((task, index) => (labelled[index] ? (weights[task] ?? weights.default) : 0));
+    const taskWeights = graph.tasks.map((task, index) =>
+      labelled[index] ? (weights[task] ?? weights.default) * (this.balance.get(task) ?? 1) : 0,
+    );
     feeds.set('task.weight', { data: Float32Array.from(taskWeights), shape: [graph.tasks.length] });
-    return { feeds, labelled };
+    return { feeds, labelled, rows };
   }
 
   /**
@@ -99,10 +115,14 @@ export class TrainingStep {
   async run(batch: TrainingBatch, step: number, progress: number): Promise<StepResult> {
     const { graph, store } = this;
     const given = this.feeds(batch, step, progress);
-    const { labelled } = given;
+    const { labelled, rows } = given;
     const feeds: Record<string, Tensor> = {};
     for (const [name, { data, shape }] of given.feeds) feeds[name] = new Tensor('float32', data, shape);
-    for (const [name, shape] of graph.parameters) feeds[name] = new Tensor('float32', store.view(name), shape);
+    for (const [name, shape] of graph.parameters) {
+      const values = store.view(name);
+      const taken = rows.get(name);
+      feeds[name] = new Tensor('float32', taken ? gatherRows(values, taken, shape) : values, shape);
+    }
     const outputs = await this.session.run(feeds);
     const read = (name: string): Float32Array => {
       const data = outputs[name]?.data;
@@ -113,7 +133,14 @@ export class TrainingStep {
       total: read('total')[0] ?? Number.NaN,
       losses: read('losses'),
       labelled,
-      gradients: new Map([...graph.parameters.keys()].map((name) => [name, read(`gradient.${name}`)])),
+      gradients: new Map(
+        [...graph.parameters].map(([name, shape]) => {
+          const gradient = read(`gradient.${name}`);
+          const taken = rows.get(name);
+          return [name, taken ? scatterRows(gradient, taken, shape, store.view(name).length) : gradient];
+        }),
+      ),
+      logits: outputs.logits ? read('logits') : new Float32Array(),
       statistics: new Map(
         graph.statistics.map(({ name, output, correction }) => [name, { values: read(output), correction }]),
       ),
@@ -123,6 +150,34 @@ export class TrainingStep {
   async dispose(): Promise<void> {
     await this.session.release();
   }
+}
+
+/** Everything that a step feeds to its graph but the parameters. */
+export interface StepFeeds {
+  readonly feeds: ReadonlyMap<string, Feed>;
+  /** Sum of label weights per task. */
+  readonly labelled: readonly number[];
+  /** Which rows of a parameter take part. */
+  readonly rows: ReadonlyMap<string, Int32Array>;
+}
+
+function gatherRows(values: Float32Array, rows: Int32Array, shape: readonly number[]): Float32Array {
+  const width = shape.slice(1).reduce((product, side) => product * side, 1);
+  const taken = new Float32Array(rows.length * width);
+  rows.forEach((row, to) => {
+    taken.set(values.subarray(row * width, (row + 1) * width), to * width);
+  });
+  return taken;
+}
+
+/** Rows that took no part have no gradient. */
+function scatterRows(gradient: Float32Array, rows: Int32Array, shape: readonly number[], length: number): Float32Array {
+  const width = shape.slice(1).reduce((product, side) => product * side, 1);
+  const whole = new Float32Array(length);
+  rows.forEach((row, from) => {
+    whole.set(gradient.subarray(from * width, (from + 1) * width), row * width);
+  });
+  return whole;
 }
 
 function randomMask(random: Random, shape: readonly number[], rate: number): Float32Array {

@@ -262,6 +262,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   Sqrt: unary(({ graph, gradient, y }) => p.div(graph, p.mul(graph, gradient, graph.scalar(0.5)), y)),
   Relu: unary(({ graph, gradient, y }) => p.mul(graph, gradient, p.sign(graph, y))),
   Sigmoid: unary(({ graph, gradient, y }) => p.mul(graph, gradient, p.sub(graph, y, p.mul(graph, y, y)))),
+  Softplus: unary(({ graph, gradient, x }) => p.mul(graph, gradient, p.sigmoid(graph, x))),
   Identity: unary(({ gradient }) => gradient),
   Gelu: gelu,
   Softmax: softmax,

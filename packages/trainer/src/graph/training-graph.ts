@@ -1,6 +1,12 @@
 import { type ModelOutputs, type ModelWeights, type OutputSelection, swinFace } from '@swinface/core';
 import { OnnxGraph, type OnnxValue } from '@swinface/core/onnx';
-import { createObjectives, type Objective, recordLosses } from '../objectives/index.js';
+import {
+  createObjectives,
+  type Objective,
+  type ObjectiveParameter,
+  objectiveParameters,
+  recordLosses,
+} from '../objectives/index.js';
 import type { Recipe } from '../recipe.js';
 import { differentiate } from './differentiate.js';
 import { type RandomMask, type Regularisation, TrainingOps } from './training-ops.js';
@@ -9,8 +15,10 @@ import { type RandomMask, type Regularisation, TrainingOps } from './training-op
 export interface TrainingGraph {
   readonly graph: OnnxGraph;
   readonly model: Uint8Array<ArrayBuffer>;
-  /** Names and shapes of the parameters, which are inputs; each has an output `gradient.<name>`. */
+  /** Names and shapes of the parameters as inputs; each has an output `gradient.<name>`. */
   readonly parameters: ReadonlyMap<string, readonly number[]>;
+  /** What is learnt beside the network. */
+  readonly learnt: readonly ObjectiveParameter[];
   readonly masks: readonly RandomMask[];
   readonly statistics: readonly RunningStatistic[];
   readonly objectives: readonly Objective[];
@@ -35,7 +43,7 @@ export function recordTrainingGraph(
   selection: OutputSelection,
   weights: ModelWeights<OnnxValue>,
   recipe: Pick<Recipe, 'batch' | 'regularisation' | 'objectives'>,
-  { forwardOnly = false }: { forwardOnly?: boolean } = {},
+  { forwardOnly = false, identities = 0 }: { forwardOnly?: boolean; identities?: number } = {},
 ): TrainingGraph {
   const { batch, regularisation } = recipe;
   const graph = new OnnxGraph();
@@ -51,13 +59,22 @@ export function recordTrainingGraph(
 
   const ops = new TrainingOps(graph, regularisation satisfies Regularisation);
   const { embedding, logits } = swinFace(ops, selection, weights, image);
-  const objectives = createObjectives(selection, recipe.objectives);
+  const objectives = createObjectives(selection, recipe.objectives, { batch, identities });
+  const learnt = objectiveParameters(objectives, recipe.objectives.weighting);
+  const beside = new Map(
+    learnt.map(({ name, shape, rows = shape[0] ?? 1 }) => [name, graph.input(name, [rows, ...shape.slice(1)])]),
+  );
+  parameters.push(...beside.values());
+  const parameter = (name: string): OnnxValue => {
+    const value = beside.get(name);
+    if (!value) throw new RangeError(`No objective has the parameter ${name}`);
+    return value;
+  };
   const recorded = recordLosses(
-    { graph, selection, batch, embedding, logits },
+    { graph, selection, batch, embedding, logits, parameter },
     objectives,
     recipe.objectives.weighting,
   );
-  if (recorded.logVariances) parameters.push(recorded.logVariances);
 
   const statistics = ops.statistics.flatMap(({ runningMean, runningVariance, mean, variance, count }) => {
     graph.output(`batch.${runningMean}`, mean);
@@ -70,6 +87,7 @@ export function recordTrainingGraph(
   const gradients = forwardOnly ? [] : differentiate(graph, recorded.total, parameters);
   graph.output('total', recorded.total);
   graph.output('losses', recorded.losses);
+  if (logits) graph.output('logits', logits);
   gradients.forEach((gradient, index) => {
     graph.output(`gradient.${parameters[index]?.name}`, gradient);
   });
@@ -77,6 +95,7 @@ export function recordTrainingGraph(
     graph,
     model: graph.toModel('swinface-trainer'),
     parameters: new Map(parameters.map(({ name, shape }) => [name, shape])),
+    learnt,
     masks: ops.masks,
     statistics,
     objectives,

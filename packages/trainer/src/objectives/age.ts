@@ -1,9 +1,12 @@
 import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
 import type { TrainingBatch } from '../batch.js';
-import { normalised, type Objective, type ObjectiveFeeds, type RecordingContext } from './objective.js';
+import { normalised, type Objective, type ObjectiveFeeds, type RecordingContext, taskLogits } from './objective.js';
 
 /** How the error of an age d in years is punished. */
 export interface AgeRecipe {
+  /** `regression` of the years, or `ordinal`: one question "older than k?" for each year k below `ranks` (arXiv:2403.00561). */
+  readonly method: 'regression' | 'ordinal';
+  readonly ranks: number;
   /**
    * `swinface`: (1 - l)/2 d^2 + l (1 - exp(-d^2 / (2 sigma^2))), l growing from 0 to `ramp`;
    * `absolute`: sqrt(1 + d^2) - 1, which leans to the median as the mean absolute error does.
@@ -22,13 +25,12 @@ export class AgeRegression implements Objective {
 
   constructor(readonly recipe: AgeRecipe) {}
 
-  record({ graph, selection, batch, logits }: RecordingContext): OnnxValue {
-    const place = selection.tasks.find(({ task }) => task.name === 'Age');
-    if (!logits || !place) throw new RangeError('The age objective needs the output Age');
+  record(context: RecordingContext): OnnxValue {
+    const { graph, batch } = context;
     const { centre, spread, loss, sigma } = this.recipe;
     const years = graph.input('age.years', [batch, 1]);
     const weight = graph.input('age.weight', [batch, 1]);
-    const raw = p.slice(graph, logits, 1, place.offset, place.offset + 1);
+    const raw = taskLogits(context, 'Age');
     const age = p.add(graph, p.mul(graph, raw, graph.scalar(spread)), graph.scalar(centre));
     const error = p.sub(graph, age, years);
     const square = p.mul(graph, error, error);

@@ -1,9 +1,6 @@
 import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
 import type { TrainingBatch } from '../batch.js';
-import { normalised, type Objective, type ObjectiveFeeds, type RecordingContext } from './objective.js';
-
-/** Keeps the division by a vector's length finite. */
-const TINY = 1e-8;
+import { normalised, type Objective, type ObjectiveFeeds, type RecordingContext, unitRows } from './objective.js';
 
 /**
  * Learns a teacher's embedding: 1 - cosine to its vector, and, if asked for, the mean square difference of the
@@ -20,8 +17,7 @@ export class Distillation implements Objective {
     if (!embedding) throw new RangeError('Distillation needs the output Recognition');
     const target = graph.input('embedding.target', [batch, embedding.shape[1] as number]);
     const weight = graph.input('embedding.weight', [batch, 1]);
-    const square = p.reduceSum(graph, p.mul(graph, embedding, embedding), [1]);
-    const unit = p.div(graph, embedding, p.sqrt(graph, p.add(graph, square, graph.scalar(TINY))));
+    const unit = unitRows(graph, embedding);
     const cosine = p.reduceSum(graph, p.mul(graph, unit, target), [1]);
     const distance = p.mul(graph, p.sub(graph, graph.scalar(1), cosine), weight);
     const loss = p.reshape(graph, p.reduceSum(graph, distance, [0, 1]), [1]);

@@ -3,31 +3,66 @@ import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
 import type { ObjectivesRecipe } from '../recipe.js';
 import { AgeRegression } from './age.js';
 import { Classification } from './classification.js';
+import { DistributionMatching, SoftCoAnnotation } from './coupling.js';
 import { Distillation } from './distillation.js';
-import type { Objective, RecordingContext } from './objective.js';
+import { CosFace } from './identity.js';
+import type { Objective, ObjectiveParameter, RecordingContext } from './objective.js';
+import { OrdinalAge, Questions, Values } from './questions.js';
 
-/** The objectives that a recipe switches on. */
-export function createObjectives(selection: OutputSelection, recipe: ObjectivesRecipe): Objective[] {
-  const objectives: Objective[] = [new Classification(selection, recipe.labelSmoothing), new AgeRegression(recipe.age)];
+/** Sizes that objectives depend on. */
+export interface ObjectiveSizes {
+  /** Faces per step. */
+  readonly batch: number;
+  /** Number of identities in the training set. */
+  readonly identities: number;
+}
+
+/** The objectives that a recipe switches on, for the heads that the network has. */
+export function createObjectives(
+  selection: OutputSelection,
+  recipe: ObjectivesRecipe,
+  { batch, identities }: ObjectiveSizes,
+): Objective[] {
+  const objectives: Objective[] = [new Classification(selection, recipe.labelSmoothing)];
+  let expressions: readonly string[] = [];
+  for (const { task } of selection.tasks) {
+    if (task.name === 'Expression') expressions = task.labels ?? [];
+    if (task.name === 'Age') {
+      objectives.push(task.kind === 'ordinal' ? new OrdinalAge(task.logits + 1) : new AgeRegression(recipe.age));
+    } else if (task.kind === 'sigmoid') objectives.push(new Questions(task.name, task.logits));
+    else if (task.kind === 'regression') objectives.push(new Values(task.name, task.logits));
+  }
   if (recipe.distillation !== 'off') objectives.push(new Distillation(recipe.distillation === 'relational'));
+  if (recipe.identity !== 'off') {
+    objectives.push(new CosFace(recipe.identity, identities, batch, selection.config.feature));
+  }
+  if (recipe.coupling === 'dm' || recipe.coupling === 'both') {
+    objectives.push(new DistributionMatching(expressions, recipe.couplingForm));
+  }
+  if (recipe.coupling === 'sca' || recipe.coupling === 'both') objectives.push(new SoftCoAnnotation(expressions));
   return objectives;
 }
 
-/** Names of the losses that a recipe switches on, in the order of the graph's output. */
-export const learntTasks = (selection: OutputSelection, recipe: ObjectivesRecipe): string[] =>
-  createObjectives(selection, recipe).flatMap(({ tasks }) => tasks);
+/** Name of the learnt log-variances among the parameters. */
+export const LOG_VARIANCES = 'objectives.log_variances';
+
+/** What is learnt beside the network. */
+export function objectiveParameters(
+  objectives: readonly Objective[],
+  weighting: ObjectivesRecipe['weighting'],
+): ObjectiveParameter[] {
+  const own = objectives.flatMap(({ parameters }) => parameters ?? []);
+  if (weighting !== 'uncertainty') return own;
+  const tasks = objectives.reduce((sum, objective) => sum + objective.tasks.length, 0);
+  return [...own, { name: LOG_VARIANCES, shape: [tasks], deviation: 0 }];
+}
 
 /** The losses of all tasks and their weighted sum. */
 export interface RecordedLosses {
   readonly tasks: readonly string[];
   readonly losses: OnnxValue; // [T]
   readonly total: OnnxValue; // [1]
-  /** Learnt log-variances of the tasks [T]; with uncertainty weighting only. */
-  readonly logVariances?: OnnxValue;
 }
-
-/** Name of the learnt log-variances among the parameters. */
-export const LOG_VARIANCES = 'objectives.log_variances';
 
 /**
  * Records every objective and the total: sum of w_t L_t, or with uncertainty weighting sum of
@@ -41,19 +76,16 @@ export function recordLosses(
 ): RecordedLosses {
   const { graph } = context;
   const tasks = objectives.flatMap((objective) => objective.tasks);
-  const losses = p.concat(
-    graph,
-    objectives.map((objective) => objective.record(context)),
-    0,
-  );
+  const each = objectives.map((objective) => objective.record(context));
+  const losses = p.concat(graph, each, 0);
   const weight = graph.input('task.weight', [tasks.length]);
   if (weighting !== 'uncertainty') {
     return { tasks, losses, total: p.reduceSum(graph, p.mul(graph, losses, weight), [0]) };
   }
-  const logVariances = graph.input(LOG_VARIANCES, [tasks.length]);
+  const logVariances = context.parameter(LOG_VARIANCES);
   const precise = p.mul(graph, p.exp(graph, p.neg(graph, logVariances)), losses);
-  const each = p.add(graph, precise, p.mul(graph, logVariances, graph.scalar(0.5)));
-  return { tasks, losses, total: p.reduceSum(graph, p.mul(graph, each, weight), [0]), logVariances };
+  const balanced = p.add(graph, precise, p.mul(graph, logVariances, graph.scalar(0.5)));
+  return { tasks, losses, total: p.reduceSum(graph, p.mul(graph, balanced, weight), [0]) };
 }
 
-export type { Feed, Objective, ObjectiveFeeds } from './objective.js';
+export type { Feed, Objective, ObjectiveFeeds, ObjectiveParameter } from './objective.js';

@@ -1,9 +1,9 @@
 import { OnnxGraph, type OnnxValue, primitives as p } from '@swinface/core/onnx';
 import { expectAllClose } from '@swinface/testing';
 import { describe, expect, test } from 'vitest';
+import { Random } from '../../src/data/random.js';
 import { differentiate } from '../../src/graph/differentiate.js';
 import { RULES } from '../../src/graph/rules.js';
-import { Random } from '../../src/data/random.js';
 import { evaluate, type Tensor64, tensor } from './support/evaluate.js';
 
 interface Case {
@@ -28,20 +28,51 @@ const two = (
   op: (graph: OnnxGraph, a: OnnxValue, b: OnnxValue) => OnnxValue,
   shapes: readonly (readonly number[])[],
   extra: Partial<Case> = {},
-): Case => ({ name, covers: [name], shapes, build: (graph, [a, b]) => op(graph, a as OnnxValue, b as OnnxValue), ...extra });
+): Case => ({
+  name,
+  covers: [name],
+  shapes,
+  build: (graph, [a, b]) => op(graph, a as OnnxValue, b as OnnxValue),
+  ...extra,
+});
 
 const CASES: readonly Case[] = [
   ...(['Add', 'Sub', 'Mul'] as const).flatMap((op) => {
     const build = { Add: p.add, Sub: p.sub, Mul: p.mul }[op];
     return [
-      two(op, build, [[2, 3], [2, 3]]),
+      two(op, build, [
+        [2, 3],
+        [2, 3],
+      ]),
       two(op, build, [[2, 3, 4], [4]]),
-      two(op, build, [[3, 1], [2, 3, 4]]),
-      two(op, build, [[2, 1, 4], [1, 3, 4]]),
+      two(op, build, [
+        [3, 1],
+        [2, 3, 4],
+      ]),
+      two(op, build, [
+        [2, 1, 4],
+        [1, 3, 4],
+      ]),
     ];
   }),
-  two('Div', p.div, [[2, 3], [2, 3]], { range: [0.5, 2] }),
-  two('Div', p.div, [[2, 3, 4], [3, 1]], { range: [0.5, 2] }),
+  two(
+    'Div',
+    p.div,
+    [
+      [2, 3],
+      [2, 3],
+    ],
+    { range: [0.5, 2] },
+  ),
+  two(
+    'Div',
+    p.div,
+    [
+      [2, 3, 4],
+      [3, 1],
+    ],
+    { range: [0.5, 2] },
+  ),
   one('Neg', p.neg),
   one('Exp', p.exp),
   one('Log', p.log, { range: [0.5, 2] }),
@@ -49,6 +80,7 @@ const CASES: readonly Case[] = [
   one('Relu', p.relu),
   one('Sigmoid', p.sigmoid),
   one('Gelu', p.gelu, { range: [-4, 4] }),
+  one('Softplus', p.softplus, { range: [-4, 4] }),
   one('Softmax', p.softmax),
   one('LogSoftmax', p.logSoftmax),
   {
@@ -63,11 +95,26 @@ const CASES: readonly Case[] = [
     const weight = graph.constant(new Float32Array(width).fill(1), [width]);
     return p.layerNormalization(graph, x, { weight, bias: graph.constant(new Float32Array(width), [width]) }, 1e-5);
   }),
-  two('MatMul', p.matMul, [[3, 4], [4, 5]]),
-  two('MatMul', p.matMul, [[2, 3, 4], [4, 5]]),
-  two('MatMul', p.matMul, [[3, 4], [2, 4, 5]]),
-  two('MatMul', p.matMul, [[2, 1, 3, 4], [2, 6, 4, 5]]),
-  two('Gemm', (graph, a, b) => p.gemm(graph, a, b), [[3, 4], [4, 5]]),
+  two('MatMul', p.matMul, [
+    [3, 4],
+    [4, 5],
+  ]),
+  two('MatMul', p.matMul, [
+    [2, 3, 4],
+    [4, 5],
+  ]),
+  two('MatMul', p.matMul, [
+    [3, 4],
+    [2, 4, 5],
+  ]),
+  two('MatMul', p.matMul, [
+    [2, 1, 3, 4],
+    [2, 6, 4, 5],
+  ]),
+  two('Gemm', (graph, a, b) => p.gemm(graph, a, b), [
+    [3, 4],
+    [4, 5],
+  ]),
   {
     name: 'Gemm with bias and a transposed right side',
     covers: ['Gemm'],
@@ -87,7 +134,10 @@ const CASES: readonly Case[] = [
     const [first, , third, last] = p.split(graph, x, 1, 4) as [OnnxValue, OnnxValue, OnnxValue, OnnxValue];
     return p.mul(graph, first, p.mul(graph, third, last));
   }),
-  two('Concat', (graph, a, b) => p.concat(graph, [a, b, a], 1), [[2, 3], [2, 4]]),
+  two('Concat', (graph, a, b) => p.concat(graph, [a, b, a], 1), [
+    [2, 3],
+    [2, 4],
+  ]),
   one('Identity', (graph, x) => graph.emit('Identity', [x], x.shape)),
   one('a value used twice', (graph, x) => p.mul(graph, p.exp(graph, x), p.sigmoid(graph, x)), { covers: [] }),
 ];

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AdamW, learningRate } from '../../src/engine/adamw.js';
 import { flattenWeights, initialWeights, ParameterStore, unflattenWeights } from '../../src/engine/parameters.js';
 import { checkpointPath, train } from '../../src/train.js';
-import { TINY, TinySource, tinyRecipe } from './support/tiny.js';
+import type { ValidationState } from '../../src/validation.js';
+import { everythingRecipe, TINY, TINY_IDENTITIES, TinySource, tinyRecipe } from './support/tiny.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -37,6 +38,23 @@ describe('train', () => {
     const [a, b] = [await contents(straight), await contents(resumed)];
     expect(b.state).toEqual(a.state);
     expect(b.tensors.equals(a.tensors)).toBe(true);
+  });
+
+  test('so do runs with every method on: sampled identities, dynamic weights, adaptive thresholds', async () => {
+    const recipe = everythingRecipe({
+      objectives: { ...everythingRecipe().objectives, weighting: 'dynamic' },
+    });
+    const [straight, resumed] = [join(folder, 'straight'), join(folder, 'resumed')];
+    const options = () => ({ ...sitting, identities: TINY_IDENTITIES, validation: new TinySource() });
+    await train(recipe, new TinySource(), { ...options(), out: straight });
+    await train(recipe, new TinySource(), { ...options(), out: resumed, stopAfter: 3 });
+    await train(recipe, new TinySource(), { ...options(), out: resumed, resume: true });
+    const [a, b] = [await contents(straight), await contents(resumed)];
+    expect(b.state).toEqual(a.state);
+    expect(b.tensors.equals(a.tensors)).toBe(true);
+    const { weights, thresholds } = a.state.validation as ValidationState;
+    expect(Object.keys(weights)).toContain('Identity');
+    expect(Object.values(thresholds).some((threshold) => threshold !== 0.5)).toBe(true);
   });
 
   test('another seed ends elsewhere', async () => {

@@ -63,6 +63,7 @@ const UNARY: Readonly<Record<string, (x: number) => number>> = {
   Relu: (x) => Math.max(0, x),
   Sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   Sign: Math.sign,
+  Softplus: (x) => Math.log1p(Math.exp(x)),
   Identity: (x) => x,
   Gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
 };

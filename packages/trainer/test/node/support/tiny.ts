@@ -2,6 +2,7 @@ import { type ModelConfig, PRESETS } from '@swinface/core';
 import type { BatchSource, TrainingBatch } from '../../../src/batch.js';
 import { Random } from '../../../src/data/random.js';
 import { SOFTMAX_TASKS } from '../../../src/data/source.js';
+import { ACTION_UNITS, ACTION_UNITS_TASK, LANDMARKS } from '../../../src/heads.js';
 import type { Recipe } from '../../../src/recipe.js';
 import { normalizeRows } from '../../../src/teacher/embed.js';
 
@@ -40,13 +41,39 @@ export const tinyRecipe = (changes: Partial<Recipe> = {}): Recipe => ({
     weighting: 'uncertainty',
     weights: { default: 1, Age: 0.1 },
     labelSmoothing: 0.1,
-    age: { loss: 'swinface', sigma: 3, ramp: 1, centre: 40, spread: 20 },
+    age: { method: 'regression', ranks: 101, loss: 'swinface', sigma: 3, ramp: 1, centre: 40, spread: 20 },
     distillation: 'relational',
+    identity: 'off',
+    coupling: 'off',
+    couplingForm: 'full',
   },
+  heads: [],
+  thresholds: 'fixed',
   data: { seed: 0, cache: '', parts: [] },
   passport: { licence: 'none', trainingData: [] },
   ...changes,
 });
+
+/** Identities of {@link TinySource}. */
+export const TINY_IDENTITIES = 20;
+
+/** A recipe with every method of the papers switched on. */
+export const everythingRecipe = (changes: Partial<Recipe> = {}): Recipe => {
+  const plain = tinyRecipe();
+  return {
+    ...plain,
+    heads: ['action-units', 'landmarks'],
+    thresholds: 'adaptive',
+    validation: { every: 2, batches: 2 },
+    objectives: {
+      ...plain.objectives,
+      age: { ...plain.objectives.age, method: 'ordinal', ranks: 12 },
+      identity: { scale: 8, margin: 0.4, sampling: 0.3 },
+      coupling: 'both',
+    },
+    ...changes,
+  };
+};
 
 const SIDE = TINY.image;
 
@@ -89,6 +116,19 @@ export class TinySource implements BatchSource {
       softmax,
       age: { years: floats(batch, () => random.uniform(1, 90)), weight: floats(batch, () => 1) },
       embedding: { target, weight: weight() },
+      identity: {
+        label: Int32Array.from({ length: batch }, () => random.integer(TINY_IDENTITIES)),
+        weight: weight(),
+      },
+      sigmoid: {
+        [ACTION_UNITS_TASK]: {
+          target: floats(batch * ACTION_UNITS.length, () => random.integer(2)),
+          weight: weight(),
+        },
+      },
+      regression: {
+        Landmarks: { target: floats(batch * 2 * LANDMARKS, () => random.uniform(-1, 1)), weight: weight() },
+      },
     };
   }
 

@@ -1,0 +1,283 @@
+import { selectOutputs } from '@swinface/core';
+import { OnnxGraph } from '@swinface/core/onnx';
+import { expectAllClose } from '@swinface/testing';
+import { describe, expect, test } from 'vitest';
+import type { TrainingBatch } from '../../src/batch.js';
+import { Random } from '../../src/data/random.js';
+import { ACTION_UNITS, ACTION_UNITS_TASK, withHeads } from '../../src/heads.js';
+import { AgeRegression } from '../../src/objectives/age.js';
+import { annotate, DistributionMatching, relatedness, SoftCoAnnotation } from '../../src/objectives/coupling.js';
+import { Distillation } from '../../src/objectives/distillation.js';
+import { CosFace } from '../../src/objectives/identity.js';
+import type { Objective } from '../../src/objectives/objective.js';
+import { OrdinalAge } from '../../src/objectives/questions.js';
+import { parseRecipe } from '../../src/recipe.js';
+import { recipeConfig } from '../../src/train.js';
+import { adaptThreshold, binaryErrors, dynamicWeights } from '../../src/validation.js';
+import { evaluate, type Tensor64 } from './support/evaluate.js';
+import { everythingRecipe, TINY, tinyRecipe } from './support/tiny.js';
+
+const RECIPE = everythingRecipe();
+const CONFIG = recipeConfig(RECIPE);
+const SELECTION = selectOutputs(CONFIG);
+const BATCH = 3;
+const EXPRESSIONS = ['surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger', 'neutral'];
+
+const floats = (length: number, value: (index: number) => number) => Float32Array.from({ length }, (_, i) => value(i));
+
+function batchOf(changes: Partial<TrainingBatch>): TrainingBatch {
+  const nothing = { years: new Float32Array(BATCH), weight: new Float32Array(BATCH) };
+  return { count: BATCH, images: new Float32Array(0), softmax: {}, age: nothing, ...changes };
+}
+
+/** Values of an objective's losses for given network outputs. */
+function losses(
+  objective: Objective,
+  batch: TrainingBatch,
+  {
+    logits,
+    embedding,
+    parameters = {},
+    selection = SELECTION,
+    progress = 0.5,
+  }: {
+    logits?: Float32Array;
+    embedding?: Float32Array;
+    parameters?: Record<string, Tensor64>;
+    selection?: typeof SELECTION;
+    progress?: number;
+  },
+): number[] {
+  const graph = new OnnxGraph();
+  const given = new Map<string, Tensor64>();
+  const put = (name: string, shape: readonly number[], data: Float32Array) =>
+    given.set(name, { shape, data: Float64Array.from(data) });
+  const output = (name: string, width: number, data: Float32Array | undefined) => {
+    put(name, [BATCH, width], data ?? new Float32Array(BATCH * width));
+    return graph.input(name, [BATCH, width]);
+  };
+  const value = objective.record({
+    graph,
+    selection,
+    batch: BATCH,
+    logits: output('logits', selection.logits, logits),
+    embedding: output('embedding', CONFIG.feature, embedding),
+    parameter: (name) => {
+      given.set(name, parameters[name] as Tensor64);
+      return graph.input(name, parameters[name]?.shape ?? []);
+    },
+  });
+  for (const [name, { shape, data }] of Object.entries(objective.feed(batch, progress, new Random(1)).feeds)) {
+    put(name, shape, data);
+  }
+  return [...(evaluate(graph, given).get(value.name)?.data ?? [])];
+}
+
+/** A logits row that holds `values` at one task and zeros elsewhere. */
+function logitsOf(values: Record<string, readonly number[][]>, selection = SELECTION): Float32Array {
+  const logits = new Float32Array(BATCH * selection.logits);
+  for (const [name, rows] of Object.entries(values)) {
+    const offset = selection.tasks.find(({ task }) => task.name === name)?.offset ?? Number.NaN;
+    rows.forEach((row, face) => {
+      logits.set(row, face * selection.logits + offset);
+    });
+  }
+  return logits;
+}
+
+const logistic = (x: number) => 1 / (1 + Math.exp(-x));
+const close = (actual: number | undefined, expected: number) => expect(actual).toBeCloseTo(expected, 5);
+
+describe('age', () => {
+  const age = { years: Float32Array.of(30, 50, 70), weight: Float32Array.of(1, 0, 1) };
+
+  test("SwinFace's loss: quadratic at first, a bell at the end, unlabelled faces left out", () => {
+    const plain = selectOutputs(TINY);
+    const recipe = { ...tinyRecipe().objectives.age, centre: 40, spread: 10 };
+    const logits = logitsOf({ Age: [[-0.8], [9], [2.5]] }, plain); // 32, 130, 65 years: 2 too old, ignored, 5 too young
+    for (const progress of [0, 0.25, 1]) {
+      const each = [2, -5].map((d) => ((1 - progress) / 2) * d * d + progress * (1 - Math.exp((-d * d) / 18)));
+      const [loss] = losses(new AgeRegression(recipe), batchOf({ age }), { logits, progress, selection: plain });
+      close(loss, ((each[0] ?? 0) + (each[1] ?? 0)) / 2);
+    }
+  });
+
+  test('ordinal: summed cross-entropies of "older than k"', () => {
+    const rows = [0, 1, 2].map((face) => Array.from({ length: 11 }, (_, k) => 0.3 * face - 0.2 * k));
+    const young = { years: Float32Array.of(3, 50, 7.5), weight: age.weight };
+    const [loss] = losses(new OrdinalAge(12), batchOf({ age: young }), { logits: logitsOf({ Age: rows }) });
+    const entropy = (face: number) =>
+      (rows[face] ?? []).reduce((sum, x, k) => {
+        const p = logistic(x);
+        return sum - Math.log((young.years[face] ?? 0) > k ? p : 1 - p);
+      }, 0);
+    close(loss, (entropy(0) + entropy(2)) / 2);
+    expect(SELECTION.tasks.find(({ task }) => task.name === 'Age')?.task).toMatchObject({
+      kind: 'ordinal',
+      logits: 11,
+    });
+  });
+});
+
+test('distillation: one minus the cosine, and differences of cosines between pairs', () => {
+  const unit = (angle: number) => [Math.cos(angle), Math.sin(angle), ...Array<number>(6).fill(0)];
+  const target = Float32Array.from([unit(0), unit(0.5), unit(2)].flat());
+  const embedding = Float32Array.from([unit(0.3), unit(1), unit(9)].flat().map((v) => 3 * v));
+  const weight = Float32Array.of(1, 1, 0);
+  const [cosine, relations] = losses(new Distillation(true), batchOf({ embedding: { target, weight } }), { embedding });
+  close(cosine, (1 - Math.cos(0.3) + 1 - Math.cos(0.5)) / 2);
+  close(relations, (2 * (Math.cos(0.7) - Math.cos(0.5)) ** 2) / 4); // two of the four pairs are of a face with itself
+});
+
+test('CosFace: a softmax over sampled centres, the own cosine lowered by the margin', () => {
+  const cosFace = new CosFace({ scale: 8, margin: 0.4, sampling: 0.25 }, 40, BATCH, CONFIG.feature);
+  const identity = { label: Int32Array.of(7, 3, 7), weight: Float32Array.of(1, 1, 0) };
+  const batch = batchOf({ identity });
+  const rows = cosFace.feed(batch, 0, new Random(1)).rows?.['objectives.identity.centres'] ?? new Int32Array();
+  expect(rows).toHaveLength(10);
+  expect(new Set(rows).size).toBe(10);
+  expect([...rows]).toEqual(expect.arrayContaining([3, 7]));
+  const random = new Random(3);
+  const centres = floats(10 * 8, () => random.normal());
+  const embedding = floats(BATCH * 8, () => random.normal());
+  const [loss] = losses(cosFace, batch, {
+    embedding,
+    parameters: { 'objectives.identity.centres': { shape: [10, 8], data: Float64Array.from(centres) } },
+  });
+  const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, v, i) => sum + v * (b[i] as number), 0);
+  const each = [7, 3].map((label, face) => {
+    const e = embedding.subarray(face * 8, face * 8 + 8);
+    const scores = [...rows].map((row, r) => {
+      const c = centres.subarray(r * 8, r * 8 + 8);
+      return 8 * (dot(e, c) / Math.sqrt(dot(e, e) * dot(c, c)) - (row === label ? 0.4 : 0));
+    });
+    const total = scores.reduce((sum, score) => sum + Math.exp(score), 0);
+    return -Math.log(Math.exp(scores[rows.indexOf(label)] as number) / total);
+  });
+  close(loss, ((each[0] ?? 0) + (each[1] ?? 0)) / 2);
+});
+
+describe('coupling of expressions and action units', () => {
+  test('the table of relatedness is the paper', () => {
+    const table = relatedness(EXPRESSIONS);
+    const p = (expression: string, unit: (typeof ACTION_UNITS)[number]) =>
+      table[EXPRESSIONS.indexOf(expression) * 17 + ACTION_UNITS.indexOf(unit)];
+    expect(p('happiness', 12)).toBe(1);
+    close(p('happiness', 6), 0.51);
+    close(p('sadness', 17), 0.67);
+    expect(p('anger', 12)).toBe(0);
+    expect(table.subarray(6 * 17).every((value) => value === 0)).toBe(true);
+  });
+
+  test.each(['full', 'printed'] as const)('distribution matching, %s form', (form) => {
+    const random = new Random(8);
+    const expression = [0, 1, 2].map(() => EXPRESSIONS.map(() => random.normal()));
+    const units = [0, 1, 2].map(() => ACTION_UNITS.map(() => random.normal()));
+    const logits = logitsOf({ Expression: expression, [ACTION_UNITS_TASK]: units });
+    const [loss] = losses(new DistributionMatching(EXPRESSIONS, form), batchOf({}), { logits });
+    const table = relatedness(EXPRESSIONS);
+    let expected = 0;
+    for (const [face, row] of expression.entries()) {
+      const total = row.reduce((sum, x) => sum + Math.exp(x), 0);
+      ACTION_UNITS.forEach((_, unit) => {
+        const q0 = row.reduce((sum, x, e) => sum + (Math.exp(x) / total) * (table[e * 17 + unit] as number), 0);
+        const q = 0.001 + 0.998 * q0;
+        const p = logistic(units[face]?.[unit] as number);
+        expected -= p * Math.log(q) + (form === 'full' ? (1 - p) * Math.log(1 - q) : 0);
+      });
+    }
+    close(loss, expected / 3);
+  });
+
+  test('soft co-annotation: units vote for expressions', () => {
+    const happy = floats(17, (unit) => ([12, 25].includes(ACTION_UNITS[unit] ?? 0) ? 1 : 0));
+    const votes = annotate(EXPRESSIONS, happy);
+    expectAllClose([votes.reduce((sum, value) => sum + value, 0)], [1], { atol: 1e-6, rtol: 0 });
+    expect(votes.indexOf(Math.max(...votes))).toBe(EXPRESSIONS.indexOf('neutral')); // 15 of 17 units are absent
+    const withoutNeutral = votes.subarray(0, 6);
+    expect(withoutNeutral.indexOf(Math.max(...withoutNeutral))).toBe(EXPRESSIONS.indexOf('happiness'));
+    // happiness: (1 + 1) / 2.51 of its units; surprise: 1 / 4.66.
+    close((votes[3] as number) / (votes[0] as number), Math.exp(2 / 2.51 - 1 / 4.66));
+
+    const target = new Float32Array(BATCH * 17);
+    target.set(happy);
+    const sigmoid = { [ACTION_UNITS_TASK]: { target, weight: Float32Array.of(1, 0, 0) } };
+    const row = [0.5, -1, 0, 2, 0, 0.3, 1];
+    const [loss] = losses(new SoftCoAnnotation(EXPRESSIONS), batchOf({ sigmoid }), {
+      logits: logitsOf({ Expression: [row] }),
+    });
+    const total = row.reduce((sum, x) => sum + Math.exp(x), 0);
+    close(
+      loss,
+      row.reduce((sum, x, e) => sum - (votes[e] as number) * Math.log(Math.exp(x) / total), 0),
+    );
+  });
+});
+
+describe('what validation moves', () => {
+  test('dynamic weights are relative changes of the losses, one on average', () => {
+    const weights = dynamicWeights({ a: 1, b: 2, gone: 5 }, { a: 0.9, b: 1.4, fresh: 3 });
+    // |change| 0.1 and 0.3, mean 0.2.
+    close(weights.a, 0.5);
+    close(weights.b, 1.5);
+    expect(weights.fresh).toBeUndefined();
+    expect(dynamicWeights({ a: 1 }, { a: 1 })).toEqual({ a: 1 });
+  });
+
+  test('thresholds rise with false positives and fall with false negatives', () => {
+    close(adaptThreshold(0.5, 2, { falsePositives: 30, falseNegatives: 10, count: 100 }), 0.5 + 0.01 * 2 * 0.2);
+    close(adaptThreshold(0.5, 2, { falsePositives: 0, falseNegatives: 50, count: 100 }), 0.49);
+    expect(adaptThreshold(0.94, 1000, { falsePositives: 100, falseNegatives: 0, count: 100 })).toBe(0.95);
+    expect(adaptThreshold(0.3, 5, { falsePositives: 0, falseNegatives: 0, count: 0 })).toBe(0.3);
+  });
+
+  test('false answers are counted against the threshold, labelled faces only', () => {
+    const softmax = { Bald: { target: Float32Array.of(1, 0, 0, 1, 0, 1), weight: Float32Array.of(1, 1, 0) } };
+    const logits = logitsOf({
+      Bald: [
+        [0, 0.2],
+        [0, 0.2],
+        [9, 0],
+      ],
+    });
+    const count = (threshold: number) =>
+      binaryErrors(SELECTION, batchOf({ softmax }), logits, { Bald: threshold }).get('Bald');
+    expect(count(0.5)).toEqual({ falsePositives: 1, falseNegatives: 0, count: 2 });
+    expect(count(0.6)).toEqual({ falsePositives: 0, falseNegatives: 1, count: 2 });
+  });
+});
+
+describe('recipes', () => {
+  const json = (changes: object = {}) => ({
+    ...tinyRecipe(),
+    model: 'swinface-nano',
+    data: { cache: 'cache', parts: [{ list: 'a.jsonl', count: 4 }] },
+    ...changes,
+  });
+
+  test('a sound one is taken, with defaults for what newer versions added', () => {
+    const { heads, thresholds, ...older } = json();
+    expect(parseRecipe(older)).toMatchObject({ heads: [], thresholds: 'fixed', model: 'swinface-nano' });
+  });
+
+  test.each([
+    [{ batch: 0 }, /batch/],
+    [{ colour: 'red' }, /colour/],
+    [{ thresholds: 'adaptive' }, /validation/],
+    [{ objectives: { ...tinyRecipe().objectives, coupling: 'dm' } }, /action-units/],
+    [{ data: { cache: 'cache', parts: [] } }, /data\.parts/],
+    [{ length: { hours: 2 } }, /length/],
+  ])('%j is refused by name', (changes, expected) => {
+    expect(() => parseRecipe(json(changes))).toThrow(expected);
+  });
+
+  test('an unknown network is named', () => {
+    expect(() => recipeConfig({ ...tinyRecipe(), model: 'swinface-huge' })).toThrow(/swinface-huge/);
+  });
+
+  test('extra heads follow the network of the paper', () => {
+    const config = withHeads(TINY, everythingRecipe());
+    expect(config.extraTasks?.map(({ task }) => task.name)).toEqual([ACTION_UNITS_TASK, 'Landmarks']);
+    expect(withHeads(TINY, tinyRecipe())).toEqual(TINY);
+  });
+});
