@@ -1,4 +1,5 @@
-import sharp from 'sharp';
+import type { UprightImage } from '@swinface/alignment';
+import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestPage, type TestPage } from '../support/browser.js';
 import type { PageAlignment, PageHarness } from './page.js';
@@ -13,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => test?.close());
 
 /** Four coloured quarters: red, green / blue, white. */
-const quarters = (width: number, height: number): sharp.Sharp => {
+const quarters = (width: number, height: number): Sharp => {
   const quarter = (background: string) => ({
     create: { width: width / 2, height: height / 2, channels: 3 as const, background },
   });
@@ -256,7 +257,7 @@ describe.each([
         ]),
       ];
       const bytes = 4 * alignment.CROP_LENGTH * faces.length;
-      const onGpu = async (image: InstanceType<typeof alignment.UprightImage>): Promise<Float32Array> => {
+      const onGpu = async (image: UprightImage): Promise<Float32Array> => {
         const target = device.createBuffer({ size: bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
         const staging = device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
         const source = warp.upload(image);
