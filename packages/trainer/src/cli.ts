@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { benchmark } from './benchmark.js';
 import { NO_AUGMENTATION } from './data/augment.js';
-import { openTrainingSource } from './data/index.js';
+import { LAYOUTS, openTrainingSource, writeList } from './data/index.js';
 import { DEVICES, type Device } from './engine/device.js';
 import { runEvaluate, summaryLines } from './evaluate/index.js';
 import { exportRun } from './export.js';
@@ -62,6 +63,24 @@ async function runTrain({ recipe: file, out, resume, device, threads, steps }: T
   }
 }
 
+interface BenchmarkArguments {
+  readonly recipe: string;
+  readonly batch?: number;
+  readonly threads?: number;
+  readonly device: Device | 'auto';
+}
+
+async function runBenchmark({ recipe: file, batch, ...options }: BenchmarkArguments): Promise<void> {
+  const recipe = parseRecipe(JSON.parse(await readFile(file, 'utf8')));
+  const result = await benchmark(batch === undefined ? recipe : { ...recipe, batch }, options);
+  const ratio = result.gradient / result.forward;
+  print(
+    `${result.device}, ${result.batch} faces: forward ${result.forward.toFixed(0)} ms, forward and backward ` +
+      `${result.gradient.toFixed(0)} ms (${ratio.toFixed(2)} x), update ${result.update.toFixed(0)} ms, ` +
+      `${result.facesPerSecond.toFixed(1)} faces/s`,
+  );
+}
+
 interface EvaluateArguments {
   readonly weights: string;
   readonly data: readonly string[];
@@ -106,6 +125,25 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option('--steps <count>', 'stop after this many steps of this sitting', wholeNumber)
     .addOption(new Option('--device <name>', 'where the graph runs').choices(['auto', ...DEVICES]).default('auto'))
     .action(runTrain);
+  program
+    .command('convert')
+    .description("write the list of a data set that lies as its authors release it, into the data set's folder")
+    .requiredOption('--folder <path>', 'the data set')
+    .addOption(
+      new Option('--layout <name>', 'how its authors lay it out').choices(Object.keys(LAYOUTS)).makeOptionMandatory(),
+    )
+    .action(async ({ layout, folder }: { layout: string; folder: string }) => {
+      const { path, samples } = await writeList(layout, folder);
+      print(`${path}: ${samples} samples`);
+    });
+  program
+    .command('benchmark')
+    .description("time a recipe's training step on made-up faces")
+    .requiredOption('--recipe <file>', 'recipe as JSON')
+    .option('--batch <count>', "faces per step; the recipe's by default", wholeNumber)
+    .option('--threads <count>', 'threads of the CPU provider', wholeNumber)
+    .addOption(new Option('--device <name>', 'where the graph runs').choices(['auto', ...DEVICES]).default('auto'))
+    .action(runBenchmark);
   program
     .command('evaluate')
     .description('judge exported weights on data sets')

@@ -1,3 +1,6 @@
+import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import { UnsupportedDeviceError } from '@swinface/core';
 import { InferenceSession, listSupportedBackends } from 'onnxruntime-node';
 
@@ -7,6 +10,14 @@ export type Device = (typeof DEVICES)[number];
 
 /** Faster than the CPU wherever they work, in the order they are tried; WebGPU may be a software adapter, so it is never chosen unasked. */
 const PREFERRED: Readonly<Record<string, readonly Device[]>> = { linux: ['cuda'], win32: ['cuda', 'dml'], darwin: [] };
+
+/** Whether CUDA's provider, which is installed apart, is there: trying without it makes ONNX Runtime print errors. */
+function hasCuda(): boolean {
+  const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
+  const binaries = join(dirname(entry), '..', 'bin');
+  const wanted = /^(lib)?onnxruntime_providers_cuda\.(so|dll)$/;
+  return readdirSync(binaries, { recursive: true }).some((file) => wanted.test(basename(String(file))));
+}
 
 /** A session and where it runs. */
 export interface DeviceSession {
@@ -26,6 +37,7 @@ export async function createSession(
   threads: number,
 ): Promise<DeviceSession> {
   const available = new Set(listSupportedBackends().map(({ name }) => name));
+  if (device === 'auto' && !hasCuda()) available.delete('cuda');
   const wanted = device === 'auto' ? [...(PREFERRED[process.platform] ?? []), 'cpu' as const] : [device];
   let failure: unknown;
   for (const candidate of wanted) {

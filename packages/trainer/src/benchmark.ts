@@ -1,0 +1,103 @@
+import { assembleWeights, isHostTensor, mapWeights, type OutputSelection, selectOutputs } from '@swinface/core';
+import { Tensor } from 'onnxruntime-node';
+import type { TrainingBatch } from './batch.js';
+import { Random } from './data/random.js';
+import { AdamW } from './engine/adamw.js';
+import { createSession, type Device } from './engine/device.js';
+import { initialWeights } from './engine/parameters.js';
+import { TrainingStep } from './engine/step.js';
+import { recordTrainingGraph } from './graph/training-graph.js';
+import type { Recipe } from './recipe.js';
+import { recipeConfig } from './train.js';
+
+/** Times of one training step and its parts, medians in milliseconds. */
+export interface Benchmark {
+  readonly device: Device;
+  readonly batch: number;
+  /** Forward pass and losses alone, of a graph without gradients. */
+  readonly forward: number;
+  /** Forward and backward pass. */
+  readonly gradient: number;
+  /** Norm, AdamW and the moving average. */
+  readonly update: number;
+  readonly facesPerSecond: number;
+}
+
+const IDENTITIES = 1000;
+
+const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+/**
+ * Times a recipe's training step on made-up faces, without its data.
+ *
+ * @param rounds after three that are not counted: memory is allocated in them
+ */
+export async function benchmark(
+  recipe: Recipe,
+  { device = 'auto', threads = 0, rounds = 5 }: { device?: Device | 'auto'; threads?: number; rounds?: number } = {},
+): Promise<Benchmark> {
+  const config = recipeConfig(recipe);
+  const selection = selectOutputs(config);
+  const weights = initialWeights(config, recipe.seed);
+  const step = await TrainingStep.create(selection, weights, recipe, { device, threads, identities: IDENTITIES });
+  const optimiser = new AdamW(step.store, recipe.optimiser);
+  const [gradient, update]: [number[], number[]] = [[], []];
+  const batch = madeUpBatch(selection, recipe.batch);
+  for (let round = -3; round < rounds; round++) {
+    const start = performance.now();
+    const { gradients } = await step.run(batch, 0, 0);
+    const middle = performance.now();
+    optimiser.step(gradients, optimiser.norm(gradients), 1e-4);
+    optimiser.follow();
+    if (round < 0) continue;
+    gradient.push(middle - start);
+    update.push(performance.now() - middle);
+  }
+
+  const named = mapWeights(assembleWeights(selection, weights), isHostTensor, ({ shape }, name) => ({ name, shape }));
+  const { model, parameters } = recordTrainingGraph(selection, named, recipe, {
+    forwardOnly: true,
+    identities: IDENTITIES,
+  });
+  const { session } = await createSession(model, step.device, threads);
+  const { feeds, rows } = step.feeds(batch, 0, 0);
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, { data, shape }] of feeds) tensors[name] = new Tensor('float32', data, shape);
+  for (const [name, shape] of parameters) {
+    const width = shape.slice(1).reduce((product, side) => product * side, 1);
+    const values = step.store.view(name).slice(0, (rows.get(name)?.length ?? shape[0] ?? 1) * width);
+    tensors[name] = new Tensor('float32', values, shape);
+  }
+  const forward: number[] = [];
+  for (let round = -3; round < rounds; round++) {
+    const start = performance.now();
+    await session.run(tensors);
+    if (round >= 0) forward.push(performance.now() - start);
+  }
+  const used = step.device;
+  await session.release();
+  await step.dispose();
+  const times = { forward: median(forward), gradient: median(gradient), update: median(update) };
+  const facesPerSecond = (1000 * recipe.batch) / (times.gradient + times.update);
+  return { device: used, batch: recipe.batch, ...times, facesPerSecond };
+}
+
+/** Noise with every label: what a step costs does not depend on what is in it. */
+function madeUpBatch({ config, tasks }: OutputSelection, count: number): TrainingBatch {
+  const random = new Random(1);
+  const floats = (length: number, value: () => number) => Float32Array.from({ length }, value);
+  const weight = new Float32Array(count).fill(1);
+  const softmax = tasks.flatMap(({ task }) =>
+    task.kind === 'softmax'
+      ? [[task.name, { target: new Float32Array(count * task.logits).fill(1 / task.logits), weight }] as const]
+      : [],
+  );
+  return {
+    count,
+    images: floats(count * 3 * config.image ** 2, () => random.uniform(-1, 1)),
+    softmax: Object.fromEntries(softmax),
+    age: { years: floats(count, () => random.uniform(1, 90)), weight },
+    embedding: { target: floats(count * config.feature, () => config.feature ** -0.5), weight },
+    identity: { label: Int32Array.from({ length: count }, () => random.integer(IDENTITIES)), weight },
+  };
+}
