@@ -21,7 +21,7 @@ export interface BackendOptions {
 }
 
 /** Whether the GPU behind a backend is gone, and whom to tell: waiting for its results would take for ever. */
-export class Loss {
+class Loss {
   readonly #listeners = new Set<(reason: string) => void>();
   #reason: string | undefined;
 
@@ -97,7 +97,8 @@ async function open({ backend, wasmPaths, device }: BackendOptions): Promise<Ope
           throw unsupported(backend, { hint, cause }); // tfjs gives up for good when a first .wasm could not be loaded
         }
       }
-      return initialise(backend, () => `WebAssembly, ${wasm.getThreadsCount()} thread(s)`, hint);
+      const threads = () => (wasm.getThreadsCount() === 1 ? '1 thread' : `${wasm.getThreadsCount()} threads`);
+      return initialise(backend, () => `WebAssembly, ${threads()}`, hint);
     }
     case 'webgl': {
       await imported(backend, () => import('@tensorflow/tfjs-backend-webgl'));

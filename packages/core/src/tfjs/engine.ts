@@ -73,12 +73,15 @@ export class TfjsEngine implements Engine {
         actual: String(maxFaces),
       });
     }
-    const engine = new TfjsEngine(options, await openBackend(options));
+    const backend = await openBackend(options);
+    let engine: TfjsEngine | undefined;
     try {
+      engine = new TfjsEngine(options, backend);
       await engine.run(new Float32Array(3 * options.selection.config.image ** 2), 1);
       return engine;
     } catch (error) {
-      engine.dispose();
+      if (engine) engine.dispose();
+      else backend.release();
       throw error;
     }
   }

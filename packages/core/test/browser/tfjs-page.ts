@@ -1,15 +1,20 @@
 import { assembleWeights, foldWeights, type ModelConfig, selectOutputs } from '@swinface/core';
 import { type TfjsBackend, TfjsEngine } from '@swinface/core/tfjs';
-import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import * as tf from '@tensorflow/tfjs-core';
 import { syntheticInput, syntheticWeights } from '../../../testing/src/synthetic.js';
 import { CASES, checkCase } from '../tfjs/cases.js';
 
-function create(backend: TfjsBackend, config: ModelConfig, maxFaces: number): Promise<TfjsEngine> {
+const WASM = '/node_modules/@tensorflow/tfjs-backend-wasm/dist/';
+
+function create(
+  backend: TfjsBackend,
+  config: ModelConfig,
+  maxFaces: number,
+  wasmPaths: string = WASM,
+): Promise<TfjsEngine> {
   const selection = selectOutputs(config);
   const weights = foldWeights(assembleWeights(selection, syntheticWeights(config)));
-  const wasmPaths = '/node_modules/@tensorflow/tfjs-backend-wasm/dist/';
   return TfjsEngine.create({ backend, selection, weights, maxFaces, keepLevels: true, wasmPaths });
 }
 
@@ -39,6 +44,13 @@ const calls = {
     return { description, left, embeddings: plain(embeddings), logits: plain(logits), levels: levels?.map(plain) };
   },
 
+  /** What `create` says where the .wasm files are not to be found. */
+  withoutWasmFiles: (config: ModelConfig) =>
+    create('wasm', config, 1, '/nowhere/').then(
+      () => ({ code: 'none', message: '' }),
+      ({ code, message }: { code: string; message: string }) => ({ code, message }),
+    ),
+
   /** Codes of the errors of a run during which, and after which, the WebGL context is lost; then of one with a new engine. */
   async codesAfterContextLoss(config: ModelConfig): Promise<string[]> {
     const attempt = (engine: TfjsEngine) =>
@@ -56,22 +68,6 @@ const calls = {
     codes.push(await attempt(next));
     next.dispose();
     return codes;
-  },
-
-  /** Milliseconds of each of several runs. */
-  async times(backend: TfjsBackend, config: ModelConfig, count: number, runs: number, threads: number) {
-    setThreadsCount(threads);
-    const engine = await create(backend, config, count);
-    const images = input(config, count);
-    const times: number[] = [];
-    for (let i = 0; i < runs; i++) {
-      const start = performance.now();
-      await engine.run(images, count);
-      times.push(performance.now() - start);
-    }
-    const { description } = engine;
-    engine.dispose();
-    return { description, times };
   },
 };
 

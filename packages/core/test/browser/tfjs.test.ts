@@ -1,7 +1,7 @@
 import { selectOutputs } from '@swinface/core';
 import { compareWithGolden, golden } from '@swinface/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TINY } from '../tfjs/tiny.js';
+import { SHALLOW } from '../tfjs/tiny.js';
 import { openTestPage, type TestPage } from './page.js';
 
 let page: TestPage;
@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => page.close());
 
 describe.each([
-  { backend: 'wasm', description: /WebAssembly, 2 thread/ }, // the page is cross-origin isolated
+  { backend: 'wasm', description: /WebAssembly, 2 threads/ }, // the page is cross-origin isolated
   { backend: 'webgl', description: /WebGL/ },
 ] as const)('TfjsEngine on $backend in a browser', ({ backend, description }) => {
   test('reproduces the golden outputs and leaves no tensors behind', async () => {
@@ -37,5 +37,13 @@ describe.each([
 });
 
 test('the loss of the WebGL context is told, and a new engine works', async () => {
-  expect(await page.call('codesAfterContextLoss', TINY)).toEqual(['DEVICE_LOST', 'DEVICE_LOST', 'fine']);
+  expect(await page.call('codesAfterContextLoss', SHALLOW)).toEqual(['DEVICE_LOST', 'DEVICE_LOST', 'fine']);
+});
+
+test('missing .wasm files are an error that names the option', async () => {
+  const other = await openTestPage(); // tfjs does not try a second time
+  const error = await other.call('withoutWasmFiles', SHALLOW);
+  await other.close();
+  expect(error.code).toBe('UNSUPPORTED_DEVICE');
+  expect(error.message).toMatch(/wasmPaths/);
 });

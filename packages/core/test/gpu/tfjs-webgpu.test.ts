@@ -13,10 +13,10 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CASES, checkCase } from '../tfjs/cases.js';
-import { TINY } from '../tfjs/tiny.js';
+import { SHALLOW } from '../tfjs/tiny.js';
 
-const selection = selectOutputs(TINY);
-const weights = foldWeights(assembleWeights(selection, syntheticWeights(TINY)));
+const selection = selectOutputs(SHALLOW);
+const weights = foldWeights(assembleWeights(selection, syntheticWeights(SHALLOW)));
 const face = syntheticInput('face', [1, 3, 32, 32]).data;
 const tiny = (device?: GPUDevice) =>
   TfjsEngine.create({ backend: 'webgpu', selection, weights, maxFaces: 1, ...(device ? { device } : {}) });

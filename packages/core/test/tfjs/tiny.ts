@@ -15,3 +15,6 @@ export const TINY: ModelConfig = {
   reduction: 4,
   subnets: SUBNETS.slice(1, 3),
 };
+
+/** TINY with a block a stage: fewer shaders to compile where only coming and going is tested. */
+export const SHALLOW: ModelConfig = { ...TINY, depths: [1, 1, 1, 1] };
