@@ -88,4 +88,4 @@ export function recordLosses(
   return { tasks, losses, total: p.reduceSum(graph, p.mul(graph, balanced, weight), [0]) };
 }
 
-export type { Feed, Objective, ObjectiveFeeds, ObjectiveParameter } from './objective.js';
+export type { Feed, Objective, ObjectiveParameter } from './objective.js';
