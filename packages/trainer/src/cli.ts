@@ -5,7 +5,7 @@ import { NO_AUGMENTATION } from './data/augment.js';
 import { LAYOUTS, openTrainingSource, writeList } from './data/index.js';
 import { DEVICES, type Device } from './engine/device.js';
 import { runEvaluate, summaryLines } from './evaluate/index.js';
-import { exportRun } from './export.js';
+import { exportRun, weightsToStartFrom } from './export.js';
 import { parseRecipe, type Recipe } from './recipe.js';
 import { train } from './train.js';
 
@@ -21,6 +21,7 @@ interface TrainArguments {
   readonly recipe: string;
   readonly out: string;
   readonly resume?: boolean;
+  readonly from?: string;
   readonly device: Device | 'auto';
   readonly threads?: number;
   readonly steps?: number;
@@ -33,7 +34,7 @@ const openValidation = ({ data }: Recipe) =>
     parts: data.parts.map((part) => ({ ...part, split: 'val', augmentation: NO_AUGMENTATION })),
   });
 
-async function runTrain({ recipe: file, out, resume, device, threads, steps }: TrainArguments): Promise<void> {
+async function runTrain({ recipe: file, out, resume, from, device, threads, steps }: TrainArguments): Promise<void> {
   const recipe = parseRecipe(JSON.parse(await readFile(file, 'utf8')));
   const data = await openTrainingSource(recipe.data, print);
   const controller = new AbortController();
@@ -53,6 +54,7 @@ async function runTrain({ recipe: file, out, resume, device, threads, steps }: T
       identities: data.identities,
       ...(held ? { validation: held.source } : {}),
       ...(resume ? { resume } : {}),
+      ...(from === undefined ? {} : { initial: await weightsToStartFrom(from, recipe) }),
       ...(threads === undefined ? {} : { threads }),
       ...(steps === undefined ? {} : { stopAfter: steps }),
     });
@@ -121,6 +123,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .requiredOption('--recipe <file>', 'recipe as JSON')
     .requiredOption('--out <folder>', 'folder of the run: checkpoint, log, recipe')
     .option('--resume', 'go on from the checkpoint in the folder')
+    .option('--from <manifest>', 'exported weights to start from instead of random ones')
     .option('--threads <count>', 'threads of the CPU provider', wholeNumber)
     .option('--steps <count>', 'stop after this many steps of this sitting', wholeNumber)
     .addOption(new Option('--device <name>', 'where the graph runs').choices(['auto', ...DEVICES]).default('auto'))

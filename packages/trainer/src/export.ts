@@ -3,18 +3,23 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import {
   type HostTensor,
+  InvalidInputError,
   type Manifest,
   type ManifestCalibration,
   type ModelConfig,
   type ModelPassport,
   type PackedModel,
   packModel,
+  parseManifest,
   placedTasks,
   RECOGNITION,
+  readWeights,
+  tensorShapes,
 } from '@swinface/core';
 import { type RunState, readAverages } from './engine/checkpoint.js';
 import { unflattenWeights } from './engine/parameters.js';
-import { calibrate, Predictor } from './evaluate/index.js';
+import { calibrate } from './evaluate/index.js';
+import { Predictor } from './evaluate/predict.js';
 import { modelCard } from './model-card.js';
 import { parseRecipe, type Recipe } from './recipe.js';
 import { checkpointPath, recipeConfig } from './train.js';
@@ -49,25 +54,52 @@ export async function trainedWeights(
   const config = recipeConfig(recipe);
   const { state, tensors } = await readAverages(checkpointPath(run));
   const weights = unflattenWeights(config, tensors);
-  foldAge(config, weights, recipe);
+  const { centre, spread } = recipe.objectives.age;
+  rescaleAge(config, weights, (value, isBias) => value * spread + (isBias ? centre : 0));
   return { weights, state };
 }
 
-/** The network has learnt (age - centre) / spread; its last layer is made to say years. */
-function foldAge(config: ModelConfig, weights: Map<string, HostTensor>, { objectives }: Recipe): void {
+/** Replaces the last layer of the age: while training it says (age - centre) / spread, afterwards years. */
+function rescaleAge(
+  config: ModelConfig,
+  weights: Map<string, HostTensor>,
+  convert: (value: number, isBias: boolean) => number,
+): void {
   const age = placedTasks(config).find(({ task }) => task.name === 'Age');
   if (age?.task.kind !== 'regression') return;
-  const { centre, spread } = objectives.age;
-  const name = `om.output_fcs.${age.index}`;
-  for (const [part, shift] of [
-    ['weight', 0],
-    ['bias', centre],
-  ] as const) {
-    const tensor = weights.get(`${name}.${part}`);
-    if (tensor) {
-      weights.set(`${name}.${part}`, { shape: tensor.shape, data: tensor.data.map((v) => v * spread + shift) });
-    }
+  for (const part of ['weight', 'bias']) {
+    const name = `om.output_fcs.${age.index}.${part}`;
+    const tensor = weights.get(name);
+    if (!tensor) continue;
+    weights.set(name, { shape: tensor.shape, data: tensor.data.map((value) => convert(value, part === 'bias')) });
   }
+}
+
+/**
+ * Exported weights as a start for more training.
+ *
+ * @param path of their manifest
+ * @throws {InvalidInputError} if they are of another network than the recipe's
+ * @throws {WeightsInvalidError} if a file does not hold what the manifest says
+ */
+export async function weightsToStartFrom(path: string, recipe: Recipe): Promise<Map<string, HostTensor>> {
+  const manifest = parseManifest(JSON.parse(await readFile(path, 'utf8')));
+  const config = recipeConfig(recipe);
+  const stored = await readWeights(manifest, ({ file }) => readFile(join(dirname(path), file)));
+  const weights = new Map<string, HostTensor>();
+  for (const [name, shape] of tensorShapes(config)) {
+    const tensor = stored.get(name);
+    if (tensor?.shape.join() !== shape.join()) {
+      throw new InvalidInputError(`${path} is not a start for ${config.name}.`, {
+        expected: `${name} [${shape.join(', ')}]`,
+        actual: tensor ? `[${tensor.shape.join(', ')}]` : 'nothing',
+      });
+    }
+    weights.set(name, tensor);
+  }
+  const { centre, spread } = recipe.objectives.age;
+  rescaleAge(config, weights, (value, isBias) => (value - (isBias ? centre : 0)) / spread);
+  return weights;
 }
 
 /** Packs weights under an id that is their hash. */
@@ -117,7 +149,8 @@ export async function exportRun(options: ExportOptions): Promise<{ path: string;
   try {
     const predictor = await Predictor.open(await write(await pack(config, weights, passport), draft));
     const lists = options.calibration ?? recipe.data.parts.map(({ list }) => list);
-    print(`Calibrating on the held-out parts of ${lists.map((list) => basename(list)).join(', ')}.`);
+    if (lists.length > 0)
+      print(`Calibrating on the held-out parts of ${lists.map((list) => basename(list)).join(', ')}.`);
     calibration = await calibrate(predictor, lists, verification);
     await predictor.dispose();
     if (recipe.thresholds === 'adaptive') calibration = { ...calibration, thresholds: state.validation.thresholds };

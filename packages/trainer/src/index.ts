@@ -15,10 +15,9 @@ export {
   type DatasetReport,
   type EvaluateOptions,
   type EvaluationReport,
-  Predictor,
   runEvaluate,
 } from './evaluate/index.js';
-export { type ExportOptions, exportRun, trainedWeights } from './export.js';
+export { type ExportOptions, exportRun, trainedWeights, weightsToStartFrom } from './export.js';
 export { differentiate } from './graph/differentiate.js';
 export { type RunningStatistic, recordTrainingGraph, type TrainingGraph } from './graph/training-graph.js';
 export { type BatchStatistics, type RandomMask, type Regularisation, TrainingOps } from './graph/training-ops.js';

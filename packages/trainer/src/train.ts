@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InvalidInputError, type ModelConfig, PRESETS, selectOutputs } from '@swinface/core';
+import { InvalidInputError, type ModelConfig, PRESETS, selectOutputs, type WeightMap } from '@swinface/core';
 import type { BatchSource } from './batch.js';
 import { AdamW, learningRate } from './engine/adamw.js';
 import { type RunState, readCheckpoint, writeCheckpoint } from './engine/checkpoint.js';
@@ -25,6 +25,8 @@ export interface TrainOptions {
   readonly device?: Device | 'auto';
   /** Threads of the CPU provider; as many as there are cores by default. */
   readonly threads?: number;
+  /** Weights to start from instead of random ones; not when resuming. */
+  readonly initial?: WeightMap;
   /** Ends the sitting after this many steps, with a checkpoint. */
   readonly stopAfter?: number;
   readonly checkpointMinutes?: number;
@@ -117,7 +119,7 @@ export async function train(recipe: Recipe, source: BatchSource, options: TrainO
   if (recipe.validation && !validation) {
     throw new InvalidInputError('The recipe validates while training, but there are no held-out batches.');
   }
-  const step = await TrainingStep.create(selection, initialWeights(config, recipe.seed), recipe, {
+  const step = await TrainingStep.create(selection, options.initial ?? initialWeights(config, recipe.seed), recipe, {
     ...(options.device === undefined ? {} : { device: options.device }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.identities === undefined ? {} : { identities: options.identities }),

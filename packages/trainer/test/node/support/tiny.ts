@@ -75,8 +75,6 @@ export const everythingRecipe = (changes: Partial<Recipe> = {}): Recipe => {
   };
 };
 
-const SIDE = TINY.image;
-
 /** Random faces with random labels, the same for the same seed and step; some labels are missing. */
 export class TinySource implements BatchSource {
   readonly samplesPerEpoch = 64;
@@ -85,11 +83,13 @@ export class TinySource implements BatchSource {
   constructor(
     private readonly batch = 4,
     private readonly poisoned: readonly number[] = [],
+    private readonly config: Pick<ModelConfig, 'image' | 'feature'> = TINY,
   ) {}
 
   async next(): Promise<TrainingBatch> {
     const random = new Random(11, this.#step);
     const { batch } = this;
+    const { image: side, feature } = this.config;
     const floats = (length: number, value: () => number) => Float32Array.from({ length }, value);
     const weight = () => floats(batch, () => (random.uniform() < 0.3 ? 0 : random.uniform(0.5, 1)));
     const softmax = Object.fromEntries(
@@ -105,9 +105,9 @@ export class TinySource implements BatchSource {
         return [name, { target, weight: weight() }];
       }),
     );
-    const target = floats(batch * TINY.feature, () => random.normal());
-    normalizeRows(target, TINY.feature);
-    const images = floats(batch * 3 * SIDE * SIDE, () => random.uniform(-1, 1));
+    const target = floats(batch * feature, () => random.normal());
+    normalizeRows(target, feature);
+    const images = floats(batch * 3 * side * side, () => random.uniform(-1, 1));
     if (this.poisoned.includes(this.#step)) images[5] = Number.NaN;
     this.#step++;
     return {

@@ -1,0 +1,50 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { assembleWeights, foldWeights, PRESETS, parseManifest, readWeights, selectOutputs } from '@swinface/core';
+import { requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
+import { expectAllClose, nodeAdapter, runOnnx } from '@swinface/testing';
+import { expect, test } from 'vitest';
+import { exportRun, trainedWeights } from '../../src/export.js';
+import { parseRecipe } from '../../src/recipe.js';
+import { train } from '../../src/train.js';
+import { TinySource, tinyRecipe } from '../node/support/tiny.js';
+
+const NANO = PRESETS['swinface-nano'];
+
+test('exported weights in the WebGPU engine give what the trained network gives', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'swinface-export-'));
+  try {
+    const recipe = parseRecipe({
+      ...tinyRecipe({ batch: 2, length: { steps: 2 } }),
+      model: 'swinface-nano',
+      data: { cache: folder, parts: [{ list: 'none.jsonl', count: 2 }] },
+    });
+    const source = new TinySource(2, [], NANO);
+    await train(recipe, source, { out: join(folder, 'run'), device: 'cpu', threads: 1 });
+    const { manifest } = await exportRun({ run: join(folder, 'run'), out: folder, calibration: [] });
+    const selection = selectOutputs(manifest.config);
+    const { images, count } = await source.next();
+
+    const { weights } = await trainedWeights(join(folder, 'run'), recipe);
+    const shape = [count, 3, NANO.image, NANO.image];
+    const trained = await runOnnx(selection, assembleWeights(selection, weights), { shape, data: images });
+
+    const read = parseManifest(JSON.parse(await readFile(join(folder, 'swinface-nano.json'), 'utf8')));
+    const stored = await readWeights(read, ({ file }) => readFile(join(folder, file)));
+    const { device } = await requestDevice({ adapter: await nodeAdapter() });
+    using engine = await WebGpuEngine.compile({
+      device,
+      selection,
+      weights: foldWeights(assembleWeights(selection, stored)),
+      maxFaces: count,
+    });
+    const given = await engine.run(images, count);
+    // Weights rounded to 11 bits (5e-4 relative) before the engine sees them; ages are tens of years.
+    expectAllClose(given.logits ?? [], trained.logits ?? [], { atol: 0.02, rtol: 0.005, label: 'logits' });
+    expectAllClose(given.embeddings ?? [], trained.embeddings ?? [], { atol: 0.02, rtol: 0.005, label: 'embeddings' });
+    expect(given.count).toBe(count);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});

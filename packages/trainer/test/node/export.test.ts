@@ -1,0 +1,83 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PRESETS, parseManifest, placedTasks, readWeights } from '@swinface/core';
+import { expectAllClose } from '@swinface/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { exportRun, trainedWeights, weightsToStartFrom } from '../../src/export.js';
+import { parseRecipe, type Recipe } from '../../src/recipe.js';
+import { train } from '../../src/train.js';
+import { TinySource, tinyRecipe } from './support/tiny.js';
+
+const NANO = PRESETS['swinface-nano'];
+let folder: string;
+let recipe: Recipe;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'swinface-export-'));
+  recipe = parseRecipe({
+    ...tinyRecipe({ batch: 2, length: { steps: 2 } }),
+    model: 'swinface-nano',
+    data: { cache: folder, parts: [{ list: 'none.jsonl', count: 2 }] },
+    passport: { licence: 'for this test only', trainingData: ['noise'] },
+  });
+  await train(recipe, new TinySource(2, [], NANO), { out: join(folder, 'run'), device: 'cpu', threads: 1 });
+  await exportRun({
+    run: join(folder, 'run'),
+    out: join(folder, 'models'),
+    calibration: [],
+    metrics: { 'a figure': 0.5 },
+  });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test('the files are what the manifest says, and its tensors the averaged weights', async () => {
+  const manifest = parseManifest(JSON.parse(await readFile(join(folder, 'models/swinface-nano.json'), 'utf8')));
+  expect(manifest.id).toBe(manifest.shards[0]?.file.replace('.safetensors', ''));
+  expect(manifest.id).toMatch(/^swinface-nano-[0-9a-f]{8}$/);
+  expect(manifest).toMatchObject({ synthetic: false, licence: 'for this test only', metrics: { 'a figure': 0.5 } });
+  const stored = await readWeights(manifest, ({ file }) => readFile(join(folder, 'models', file)));
+  const { weights } = await trainedWeights(join(folder, 'run'), recipe);
+  expect([...stored.keys()]).toEqual([...weights.keys()]);
+  for (const [name, { data }] of weights) {
+    // Float16 keeps 11 bits: half a unit in the last place is 2^-11; below 2^-14 its steps are 2^-24.
+    expectAllClose(stored.get(name)?.data ?? [], data, { atol: 2 ** -24, rtol: 2 ** -11, label: name });
+  }
+});
+
+test('the last layer of the age says years', async () => {
+  const { weights } = await trainedWeights(join(folder, 'run'), recipe);
+  const age = placedTasks(NANO).find(({ task }) => task.name === 'Age');
+  // Trained for two steps from zero: the bias is still close to the centre of the ages.
+  expect(weights.get(`om.output_fcs.${age?.index}.bias`)?.data[0]).toBeCloseTo(recipe.objectives.age.centre, 0);
+});
+
+test('exported weights are a start for more training', async () => {
+  const start = await weightsToStartFrom(join(folder, 'models/swinface-nano.json'), recipe);
+  const age = placedTasks(NANO).find(({ task }) => task.name === 'Age');
+  expect(start.get(`om.output_fcs.${age?.index}.bias`)?.data[0]).toBeCloseTo(0, 1);
+  const out = join(folder, 'further');
+  const summary = await train(recipe, new TinySource(2, [], NANO), {
+    out,
+    device: 'cpu',
+    threads: 1,
+    initial: start,
+    stopAfter: 1,
+  });
+  expect(summary).toMatchObject({ step: 1, skipped: 0 });
+  await expect(
+    weightsToStartFrom(join(folder, 'models/swinface-nano.json'), { ...recipe, model: 'swinface-micro' }),
+  ).rejects.toThrow(/not a start for swinface-micro/);
+});
+
+test('the model card says the terms, the data and the figures', async () => {
+  const card = await readFile(join(folder, 'models/swinface-nano.md'), 'utf8');
+  expect(card).toContain('for this test only');
+  expect(card).toContain('- noise');
+  expect(card).toContain('| a figure | 0.5 |');
+});
+
+test('a run without its recipe is refused', async () => {
+  await writeFile(join(folder, 'models', 'recipe.json'), '{}');
+  await expect(exportRun({ run: join(folder, 'models'), out: folder, calibration: [] })).rejects.toThrow(/recipe/);
+});
