@@ -182,7 +182,7 @@ describe.each([
     const faces = await locate(
       name,
       test.publish('huge.jpg', picture),
-      name === 'face-api' ? { smallestFace: 105 } : {},
+      name === 'face-api' ? { smallestFace: 80 } : {},
     );
     expect(faces).toHaveLength(profiles ? 22 : 21);
   });
