@@ -16,8 +16,8 @@ export interface Step {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
-  /** Workgroups in x and y for this many faces. */
-  grid(faces: number): readonly [x: number, y: number];
+  /** Workgroups in x and y for 1, 2 .. maxFaces faces; asked beforehand, because a kernel keeps its weights alive. */
+  readonly grids: readonly (readonly [x: number, y: number])[];
 }
 
 /** Where an output is computed, and its place in the staging buffer in bytes. */
@@ -25,6 +25,14 @@ export interface OutputBuffer {
   readonly buffer: GPUBuffer;
   readonly offset: number;
   readonly bytes: number;
+}
+
+/** Encodes a step, for a number of faces. */
+export function encodeStep(pass: GPUComputePassEncoder, { pipeline, bindGroup, grids }: Step, faces: number): void {
+  const [x, y] = grids[faces - 1] ?? [0, 0];
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindGroup);
+  pass.dispatchWorkgroups(x, y);
 }
 
 /** A plan's objects on a device. */
@@ -74,14 +82,8 @@ export async function build(device: GPUDevice, plan: Plan, ledger: BufferLedger,
     const entries = [{ buffer: uniform }, ...resources].map((resource, binding) => ({ binding, resource }));
     const bindGroup = device.createBindGroup({ label, layout: cache.layout(kernel), entries });
     const limit = device.limits.maxComputeWorkgroupsPerDimension;
-    // Only what a run needs: the kernel itself would keep the weights alive in host memory.
-    const { workgroups } = kernel;
-    return {
-      label,
-      pipeline: ready[index] as GPUComputePipeline,
-      bindGroup,
-      grid: (faces) => foldDispatch(workgroups(faces), limit),
-    };
+    const grids = Array.from({ length: plan.maxFaces }, (_, i) => foldDispatch(kernel.workgroups(i + 1), limit));
+    return { label, pipeline: ready[index] as GPUComputePipeline, bindGroup, grids };
   });
   let offset = 0;
   const outputs = plan.outputs.map((value): OutputBuffer => {

@@ -128,12 +128,12 @@ export class WebGpuEngine implements Engine {
    *
    * @throws {UnsupportedDeviceError} if the device lacks `timestamp-query`
    */
-  profile(count: number): Promise<KernelTime[]> {
+  async profile(count: number): Promise<KernelTime[]> {
     this.#assertCount(count);
     return this.#program.profile(count);
   }
 
-  /** Frees every buffer; runs under way reject with {@link DisposedError}. The device stays the caller's. */
+  /** Frees every buffer; runs under way reject with `DisposedError`. The device stays the caller's. */
   dispose(): void {
     this.#program.dispose();
   }

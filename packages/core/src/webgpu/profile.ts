@@ -1,5 +1,5 @@
 import { UnsupportedDeviceError } from '../errors.js';
-import type { Step } from './build.js';
+import { encodeStep, type Step } from './build.js';
 
 /** Time of one kernel. */
 export interface KernelTime {
@@ -23,12 +23,10 @@ export async function profileSteps(device: GPUDevice, steps: readonly Step[], fa
   const staging = device.createBuffer({ label: 'profile.staging', size: 8 * count, usage: MAP_READ | COPY_DST });
   try {
     const encoder = device.createCommandEncoder({ label: 'profile' });
-    steps.forEach(({ label, pipeline, bindGroup, grid }, index) => {
+    steps.forEach((step, index) => {
       const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * index, endOfPassWriteIndex: 2 * index + 1 };
-      const pass = encoder.beginComputePass({ label, timestampWrites });
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...grid(faces));
+      const pass = encoder.beginComputePass({ label: step.label, timestampWrites });
+      encodeStep(pass, step, faces);
       pass.end();
     });
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);

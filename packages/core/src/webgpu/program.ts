@@ -1,5 +1,5 @@
 import { DisposedError, SwinFaceError } from '../errors.js';
-import { type Build, build, type CompileHooks } from './build.js';
+import { type Build, build, type CompileHooks, encodeStep } from './build.js';
 import { BufferLedger } from './ledger.js';
 import { LossWatch } from './loss.js';
 import type { Plan } from './lower.js';
@@ -141,11 +141,7 @@ export class Program {
       prepare(encoder);
       queue.writeBuffer(this.#build.uniform, 0, Uint32Array.of(faces));
       const pass = encoder.beginComputePass({ label: 'swinface' });
-      for (const { pipeline, bindGroup, grid } of this.#build.steps) {
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
-        pass.dispatchWorkgroups(...grid(faces));
-      }
+      for (const step of this.#build.steps) encodeStep(pass, step, faces);
       pass.end();
       for (const { buffer, offset, bytes } of this.#build.outputs) {
         encoder.copyBufferToBuffer(buffer, 0, staging, offset, bytes);

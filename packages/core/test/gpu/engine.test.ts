@@ -353,3 +353,14 @@ describe('on the null backend, which validates everything, runs nothing and has 
     expect(new Set(destroy.mock.contexts).size).toBe(created.length);
   });
 });
+
+test('the time of every kernel can be measured', async () => {
+  using engine = await compileNano(device, 1);
+  const times = await engine.profile(1);
+  expect(times).toHaveLength(engine.statistics.dispatches);
+  expect(times[0]?.label).toBe('patch_embed.proj');
+  // Clocks may be too coarse for one small kernel, not for all of them.
+  for (const { label, milliseconds } of times) expect(milliseconds, label).toBeGreaterThanOrEqual(0);
+  expect(times.reduce((sum, { milliseconds }) => sum + milliseconds, 0)).toBeGreaterThan(0);
+  await expect(engine.profile(2)).rejects.toThrow(InvalidInputError);
+});
