@@ -5,6 +5,7 @@ import { NO_AUGMENTATION } from './data/augment.js';
 import { LAYOUTS, openTrainingSource, writeList } from './data/index.js';
 import { DEVICES, type Device } from './engine/device.js';
 import { runEvaluate, summaryLines } from './evaluate/index.js';
+import { type ExplainOptions, explain } from './explain.js';
 import { exportRun, weightsToStartFrom } from './export.js';
 import { parseRecipe, type Recipe } from './recipe.js';
 import { train } from './train.js';
@@ -167,5 +168,17 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option('--verification <list>', 'list with identities that gives the verification thresholds')
     .option('--metrics <file>', 'held-out figures as JSON, name to value, to note in the manifest')
     .action(exportWeights);
+  program
+    .command('explain')
+    .description('shade faces by what speaks for an answer (Grad-CAM)')
+    .requiredOption('--weights <manifest>', 'manifest of the weights')
+    .requiredOption('--data <list>', 'list NAME.jsonl, its shards beside it')
+    .requiredOption('--out <folder>', 'folder for the pictures')
+    .option('--tasks <names...>', 'task names; Age, Gender, Expression and Smiling by default')
+    .option('--faces <count>', 'faces from the start of the held-out part', wholeNumber)
+    .action(async (options: ExplainOptions) => {
+      const files = await explain(options);
+      print(`${files.length} pictures in ${options.out}`);
+    });
   await program.parseAsync(argv as string[]);
 }

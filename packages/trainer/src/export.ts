@@ -10,15 +10,14 @@ import {
   type ModelPassport,
   type PackedModel,
   packModel,
-  parseManifest,
   placedTasks,
   RECOGNITION,
-  readWeights,
   tensorShapes,
 } from '@swinface/core';
 import { type RunState, readAverages } from './engine/checkpoint.js';
 import { unflattenWeights } from './engine/parameters.js';
 import { calibrate } from './evaluate/index.js';
+import { loadModel } from './evaluate/model-files.js';
 import { Predictor } from './evaluate/predict.js';
 import { modelCard } from './model-card.js';
 import { parseRecipe, type Recipe } from './recipe.js';
@@ -83,9 +82,8 @@ function rescaleAge(
  * @throws {WeightsInvalidError} if a file does not hold what the manifest says
  */
 export async function weightsToStartFrom(path: string, recipe: Recipe): Promise<Map<string, HostTensor>> {
-  const manifest = parseManifest(JSON.parse(await readFile(path, 'utf8')));
   const config = recipeConfig(recipe);
-  const stored = await readWeights(manifest, ({ file }) => readFile(join(dirname(path), file)));
+  const { weights: stored } = await loadModel(path);
   const weights = new Map<string, HostTensor>();
   for (const [name, shape] of tensorShapes(config)) {
     const tensor = stored.get(name);

@@ -17,6 +17,7 @@ export {
   type EvaluationReport,
   runEvaluate,
 } from './evaluate/index.js';
+export { Explainer, type ExplainOptions, explain } from './explain.js';
 export { type ExportOptions, exportRun, trainedWeights, weightsToStartFrom } from './export.js';
 export { differentiate } from './graph/differentiate.js';
 export { type RunningStatistic, recordTrainingGraph, type TrainingGraph } from './graph/training-graph.js';
