@@ -8,6 +8,7 @@ import { type RunState, readCheckpoint, writeCheckpoint } from './engine/checkpo
 import type { Device } from './engine/device.js';
 import { initialWeights } from './engine/parameters.js';
 import { type StepResult, TrainingStep } from './engine/step.js';
+import { EventLog } from './event-log.js';
 import { withHeads } from './heads.js';
 import type { Recipe } from './recipe.js';
 import { progressOf } from './schedule.js';
@@ -143,6 +144,7 @@ export async function train(recipe: Recipe, source: BatchSource, options: TrainO
   }
   await writeFile(join(out, 'recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
   const log = (entry: Record<string, unknown>) => appendFile(join(out, 'log.jsonl'), `${JSON.stringify(entry)}\n`);
+  const events = await EventLog.create(out);
   print(
     `Training ${config.name} (${step.store.values.length.toLocaleString('en')} values) on ${step.device}, ` +
       `${recipe.batch} faces a step, from step ${state.step}.`,
@@ -197,6 +199,8 @@ export async function train(recipe: Recipe, source: BatchSource, options: TrainO
         const left = (elapsed() / progress) * (1 - progress);
         const losses = meter.take();
         await log({ step: state.step, elapsed: elapsed(), progress, rate, norm, facesPerSecond, losses });
+        const scalars = Object.entries(losses).map(([task, loss]) => [`loss/${task}`, loss] as const);
+        await events.write(state.step, { rate, norm, facesPerSecond, ...Object.fromEntries(scalars) });
         print(
           `${(100 * progress).toFixed(1).padStart(5)} %  step ${state.step}  ${facesPerSecond.toFixed(1)} faces/s  ` +
             `${minutes(left)} left  ${summarise(losses)}`,

@@ -9,3 +9,4 @@ export {
 } from './graph.js';
 export { OnnxOps } from './ops.js';
 export * as primitives from './primitives.js';
+export { ProtobufWriter } from './protobuf.js';

@@ -1,5 +1,5 @@
 /**
- * The corner of the protocol buffer wire format that writing an ONNX model takes: fields in ascending order, no groups.
+ * The corner of the protocol buffer wire format that writing an ONNX model (and the trainer's event log) takes.
  * https://protobuf.dev/programming-guides/encoding/
  */
 export class ProtobufWriter {
@@ -17,6 +17,15 @@ export class ProtobufWriter {
     this.#key(field, 5);
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
+    this.#parts.push(bytes);
+    return this;
+  }
+
+  /** A field of wire type 1. */
+  double(field: number, value: number): this {
+    this.#key(field, 1);
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, true);
     this.#parts.push(bytes);
     return this;
   }
