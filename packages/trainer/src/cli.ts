@@ -106,12 +106,13 @@ interface ExportArguments {
   readonly out: string;
   readonly calibration?: readonly string[];
   readonly verification?: string;
-  readonly metrics?: string;
+  readonly evaluation?: readonly string[];
+  readonly pairs?: string;
+  readonly report?: string;
 }
 
-async function exportWeights({ metrics: file, ...options }: ExportArguments): Promise<void> {
-  const metrics = file === undefined ? {} : (JSON.parse(await readFile(file, 'utf8')) as Record<string, number>);
-  const { path } = await exportRun({ ...options, metrics, print });
+async function exportWeights(options: ExportArguments): Promise<void> {
+  const { path } = await exportRun({ ...options, print });
   print(`Manifest: ${path}`);
 }
 
@@ -166,7 +167,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     .requiredOption('--out <folder>', 'folder for manifest, weights and model card')
     .option('--calibration <lists...>', "lists that calibrate; the recipe's by default")
     .option('--verification <list>', 'list with identities that gives the verification thresholds')
-    .option('--metrics <file>', 'held-out figures as JSON, name to value, to note in the manifest')
+    .option('--evaluation <lists...>', 'lists to judge the weights on, for manifest and model card')
+    .option('--pairs <file>', "verification pairs in LFW's format")
+    .option('--report <folder>', "folder for the evaluation's report")
     .action(exportWeights);
   program
     .command('explain')

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import {
   type HostTensor,
   InvalidInputError,
@@ -16,10 +16,10 @@ import {
 } from '@swinface/core';
 import { type RunState, readAverages } from './engine/checkpoint.js';
 import { unflattenWeights } from './engine/parameters.js';
-import { calibrate } from './evaluate/index.js';
+import { calibrate, runEvaluate } from './evaluate/index.js';
 import { loadModel } from './evaluate/model-files.js';
 import { Predictor } from './evaluate/predict.js';
-import { modelCard } from './model-card.js';
+import { headlineMetrics, modelCard } from './model-card.js';
 import { parseRecipe, type Recipe } from './recipe.js';
 import { checkpointPath, recipeConfig } from './train.js';
 
@@ -33,8 +33,12 @@ export interface ExportOptions {
   readonly calibration?: readonly string[];
   /** List with identities whose held-out part gives the verification thresholds. */
   readonly verification?: string;
-  /** Held-out figures to note in the manifest and the model card. */
-  readonly metrics?: Readonly<Record<string, number>>;
+  /** Lists that the exported weights are judged on, for the figures in the manifest and the model card. */
+  readonly evaluation?: readonly string[];
+  /** Verification pairs in LFW's format, for the list that numbers the images of each person. */
+  readonly pairs?: string;
+  /** Folder for the evaluation's report. */
+  readonly report?: string;
   readonly print?: (line: string) => void;
 }
 
@@ -126,7 +130,7 @@ async function write({ manifest, files }: PackedModel, out: string): Promise<str
  * @throws {InvalidInputError} if the run's checkpoint does not fit its recipe
  */
 export async function exportRun(options: ExportOptions): Promise<{ path: string; manifest: Manifest }> {
-  const { run, out, verification, metrics = {}, print = () => {} } = options;
+  const { run, out, verification, print = () => {} } = options;
   const recipe = parseRecipe(JSON.parse(await readFile(join(run, 'recipe.json'), 'utf8')));
   const config = recipeConfig(recipe);
   const { weights, state } = await trainedWeights(run, recipe);
@@ -139,7 +143,7 @@ export async function exportRun(options: ExportOptions): Promise<{ path: string;
     licence: recipe.passport.licence,
     trainingData: recipe.passport.trainingData,
     modelCard: modelCardFile,
-    metrics,
+    metrics: {},
   };
   // Calibrated as it will be read: from float16, through the files.
   const draft = await mkdtemp(join(tmpdir(), 'swinface-export-'));
@@ -155,9 +159,20 @@ export async function exportRun(options: ExportOptions): Promise<{ path: string;
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
-  const packed = await pack(config, weights, { ...passport, calibration });
-  const path = await write(packed, out);
-  await writeFile(join(dirname(path), modelCardFile), modelCard(packed.manifest, recipe, state.step));
+  const calibrated = { ...passport, calibration };
+  const path = await write(await pack(config, weights, calibrated), out);
+  const report = options.evaluation
+    ? await runEvaluate({
+        weights: path,
+        data: options.evaluation,
+        log: print,
+        ...(options.pairs === undefined ? {} : { pairs: options.pairs }),
+        ...(options.report === undefined ? {} : { out: options.report }),
+      })
+    : undefined;
+  const packed = await pack(config, weights, { ...calibrated, metrics: report ? headlineMetrics(report) : {} });
+  await write(packed, out);
+  await writeFile(join(out, modelCardFile), modelCard(packed.manifest, recipe, state, report));
   for (const [file, bytes] of packed.files) print(`${join(out, file)}: ${(bytes.length / 1e6).toFixed(2)} MB`);
   return { path, manifest: packed.manifest };
 }

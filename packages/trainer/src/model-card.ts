@@ -1,53 +1,133 @@
-import type { Manifest } from '@swinface/core';
+import { type Manifest, placedTasks } from '@swinface/core';
+import type { RunState } from './engine/checkpoint.js';
+import type { DatasetReport } from './evaluate/dataset-report.js';
+import type { EvaluationReport } from './evaluate/index.js';
+import type { Estimate } from './evaluate/statistics.js';
 import type { Recipe } from './recipe.js';
 
+const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
+const share = ({ value, low, high }: Estimate) => `${percent(value)} (${percent(low)} to ${percent(high)})`;
+const years = ({ value, low, high }: Estimate) => `${value.toFixed(2)} years (${low.toFixed(2)} to ${high.toFixed(2)})`;
+
+/** Held-out figures by name, as the manifest lists them. */
+export function headlineMetrics({ datasets }: EvaluationReport): Record<string, number> {
+  const metrics: Record<string, number> = {};
+  for (const { name, verification, age, gender, expression, attributes } of datasets) {
+    const put = (what: string, value: number | undefined) => {
+      if (value !== undefined) metrics[`${name} ${what}`] = Number(value.toFixed(4));
+    };
+    put('verification accuracy', verification?.pairs?.accuracy);
+    put('age mean absolute error', age?.meanAbsoluteError.value);
+    put('gender accuracy', gender?.accuracy.value);
+    put('expression accuracy', expression?.accuracy.value);
+    put('attributes accuracy', attributes?.accuracy);
+  }
+  return metrics;
+}
+
+/** One line per figure, with 95 % confidence intervals where there are faces to count. */
+function results({ name, faces, verification, age, gender, expression, attributes }: DatasetReport): string[] {
+  const pairs = verification?.pairs;
+  const rows: (readonly [string, string] | undefined)[] = [
+    pairs && [
+      'verification, 10 folds',
+      `${percent(pairs.accuracy)} ± ${percent(pairs.standardError)}, ${pairs.pairs} pairs`,
+    ],
+    age && ['age, mean absolute error', years(age.meanAbsoluteError)],
+    gender && ['gender', share(gender.accuracy)],
+    expression && [
+      'expression, 7 classes',
+      `${share(expression.accuracy)}, balanced ${percent(expression.balancedAccuracy)}`,
+    ],
+    attributes && [
+      'attributes, mean',
+      `${percent(attributes.accuracy)}, balanced ${percent(attributes.balancedAccuracy)}; always the majority: ${percent(attributes.majority)}`,
+    ],
+  ];
+  return rows.flatMap((row) => (row ? [`| ${name} (${faces} faces) | ${row[0]} | ${row[1]} |`] : []));
+}
+
+/** Age and gender by age band, gender and race, where labels exist. */
+function groups({ name, groups: list }: DatasetReport): string[] {
+  const single = list.filter(({ group, age, genderAccuracy }) => !group.includes(' ') && (age ?? genderAccuracy));
+  return single.map(({ group, faces, age, genderAccuracy }) => {
+    const cells = [age ? years(age) : '', genderAccuracy ? share(genderAccuracy) : ''];
+    return `| ${name} | ${group} | ${faces} | ${cells.join(' | ')} |`;
+  });
+}
+
 /** The model card of exported weights, as Markdown. */
-export function modelCard(manifest: Manifest, recipe: Recipe, steps: number): string {
-  const { config, id, licence, trainingData, metrics, calibration } = manifest;
-  const table = Object.entries(metrics).map(([name, value]) => `| ${name} | ${Number(value.toFixed(4))} |`);
+export function modelCard(manifest: Manifest, recipe: Recipe, state: RunState, report?: EvaluationReport): string {
+  const { config, id, licence, trainingData, calibration, crops, shards } = manifest;
+  const { passport, batch, seed } = recipe;
+  const megabytes = shards.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
+  const file = `packages/trainer/recipes/${config.name}.json`;
   const points = calibration.verification.map(
     ({ falseMatchRate, threshold, falseNonMatchRate }) =>
-      `| ${falseMatchRate} | ${threshold.toFixed(3)} | ${(100 * falseNonMatchRate).toFixed(1)} % |`,
+      `| ${falseMatchRate} | ${threshold.toFixed(3)} | ${percent(falseNonMatchRate)} |`,
   );
+  const byGroup = report?.datasets.flatMap(groups) ?? [];
   return [
-    `# ${config.name}`,
+    `# Model card: ${config.name}`,
     '',
-    `Weights \`${id}\` of a small SwinFace (Qin et al., arXiv:2308.11509), trained from scratch by this project: a face`,
-    'embedding, age, gender, expression and 40 attributes from one 112 x 112 crop.',
+    'A small SwinFace (Qin et al., arXiv:2308.11509), trained from scratch by this project, for demonstrations and research.',
+    '',
+    '## What it is',
+    '| | |',
+    '|---|---|',
+    `| Network | embed ${config.embed}, depths ${config.depths.join('-')}, feature ${config.feature} |`,
+    `| Outputs | embedding and ${placedTasks(config).length} tasks, from ${crops.length === 1 ? 'one crop' : `${crops.length} crops`} of ${config.image} x ${config.image} |`,
+    `| Files | ${config.name}.json, ${shards.map((shard) => shard.file).join(', ')}: ${megabytes.toFixed(2)} MB, float16 |`,
+    `| Identifier | \`${id}\`; embeddings of other identifiers are not comparable |`,
     '',
     '## Terms',
-    '',
     `**${licence}**`,
     '',
-    '## Training data',
-    '',
+    '## Training',
     ...trainingData.map((line) => `- ${line}`),
     '- LFW was never trained on.',
     '',
-    `${steps} steps of ${recipe.batch} faces; the averaged weights, stored in float16. The recipe is`,
-    `\`packages/trainer/recipes/${config.name}.json\`.`,
+    `${state.step} steps, ${(state.elapsed / 3_600_000).toFixed(1)} hours, ${state.skipped} steps skipped, seed ${seed}; batches of`,
+    `${batch} faces at the end. The averaged weights are stored. Repeat it with`,
+    `\`swinface-trainer train --recipe ${file} --out runs/${config.name}\`.`,
+    ...(passport.notes ?? []),
     '',
-    '## Held-out figures',
-    '',
-    ...(table.length > 0 ? ['| what | value |', '|---|---|', ...table] : ['None were measured.']),
-    '',
+    '## Results',
+    ...(report
+      ? [
+          'On faces that were not trained on, with 95 % confidence intervals, by `swinface-trainer evaluate`:',
+          '',
+          '| set | what | result |',
+          '|---|---|---|',
+          ...report.datasets.flatMap(results),
+          '',
+        ]
+      : ['None were measured.', '']),
+    ...(byGroup.length > 0
+      ? ['| set | group | faces | age error | gender |', '|---|---|---|---|---|', ...byGroup, '']
+      : []),
+    '## Calibration',
+    'Temperatures, thresholds and age intervals were fitted on the held-out parts of the training sets.',
     ...(points.length > 0
       ? [
-          'Verification between every two held-out faces, one embedding each:',
+          'Verification between every two held-out faces with known identities, one embedding each:',
           '',
           '| false match rate | cosine from | false non-match rate |',
           '|---|---|---|',
           ...points,
-          '',
         ]
       : []),
-    '## Limits',
     '',
-    '- Age and gender are what annotators saw or guessed in photos, gender in two classes; neither says who a person is.',
-    '- Attributes such as "Attractive" repeat the opinions of the people who labelled CelebA.',
-    '- The training faces are mostly of adults in Western photos of fame and of web scrapes; expect worse results for',
-    '  others. The evaluation report lists accuracy by age, gender and group.',
-    '- Not for identification, surveillance, or any decision about a person.',
+    '## Intended use, and not',
+    'To show and study what such a network does. Not for identification, surveillance, or any decision about a person.',
+    '"Apparent age" is how old a face looks to the makers of the labels; "expression" is a facial configuration, neither',
+    'an emotion nor a character; gender is what annotators saw, in two classes. Attributes are the opinions of those who',
+    'labelled CelebA.',
+    '',
+    '## Known weaknesses',
+    '- A very small network: matching faces by its embedding errs far more often than large recognition networks do.',
+    '- Trained mostly on adults, on photographs of fame and on web scrapes; the tables above show whom it serves worse.',
+    '- Expects faces aligned by five landmarks; strong poses and faces under about 40 pixels are unreliable.',
     '',
   ].join('\n');
 }

@@ -51,6 +51,8 @@ export interface PassportRecipe {
   readonly licence: string;
   /** One line for each source of training data. */
   readonly trainingData: readonly string[];
+  /** Lines for the model card's section on training. */
+  readonly notes?: readonly string[];
 }
 
 /** Everything that decides a training run. */
@@ -125,7 +127,11 @@ const recipeSchema = v.strictObject({
   thresholds: v.optional(v.picklist(['fixed', 'adaptive']), 'fixed'),
   validation: v.exactOptional(v.strictObject({ every: count, batches: count })),
   data: v.unknown(),
-  passport: v.strictObject({ licence: v.pipe(v.string(), v.minLength(1)), trainingData: v.array(v.string()) }),
+  passport: v.strictObject({
+    licence: v.pipe(v.string(), v.minLength(1)),
+    trainingData: v.array(v.string()),
+    notes: v.exactOptional(v.array(v.string())),
+  }),
 });
 
 /**
