@@ -15,6 +15,7 @@ export {
   type DatasetReport,
   type EvaluateOptions,
   type EvaluationReport,
+  type Predictor,
   runEvaluate,
 } from './evaluate/index.js';
 export { Explainer, type ExplainOptions, explain } from './explain.js';

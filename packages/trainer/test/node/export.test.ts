@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { PRESETS, parseManifest, placedTasks, readWeights } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunState } from '../../src/engine/checkpoint.js';
+import type { EvaluationReport } from '../../src/evaluate/index.js';
 import { exportRun, trainedWeights, weightsToStartFrom } from '../../src/export.js';
+import { headlineMetrics, modelCard } from '../../src/model-card.js';
 import { parseRecipe, type Recipe } from '../../src/recipe.js';
 import { train } from '../../src/train.js';
 import { TinySource, tinyRecipe } from './support/tiny.js';
@@ -80,4 +83,37 @@ test('the model card says the terms, the data and the training', async () => {
 test('a run without its recipe is refused', async () => {
   await writeFile(join(folder, 'models', 'recipe.json'), '{}');
   await expect(exportRun({ run: join(folder, 'models'), out: folder, calibration: [] })).rejects.toThrow(/recipe/);
+});
+
+test('figures of an evaluation enter manifest and card', () => {
+  const estimate = (value: number) => ({ value, low: value - 0.01, high: value + 0.01, count: 100 });
+  const report = {
+    datasets: [
+      {
+        name: 'faces',
+        split: 'held-out',
+        faces: 100,
+        unlocated: 0,
+        skipped: [],
+        age: {
+          meanAbsoluteError: estimate(6.5),
+          meanSquaredError: 70,
+          bias: 0,
+          cumulativeScore: [],
+          epsilonError: 0.5,
+        },
+        groups: [
+          { group: '60+', faces: 10, age: estimate(9) },
+          { group: '60+ female', faces: 4, age: estimate(8) },
+        ],
+      },
+    ],
+  } as unknown as EvaluationReport;
+  expect(headlineMetrics(report)).toEqual({ 'faces age mean absolute error': 6.5 });
+  const manifest = { config: NANO, trainingData: [], crops: [], shards: [], calibration: { verification: [] } };
+  const state = { step: 9, elapsed: 0, skipped: 1 };
+  const card = modelCard(manifest as unknown as Manifest, recipe, state as RunState, report);
+  expect(card).toContain('| faces (100 faces) | age, mean absolute error | 6.50 years (6.49 to 6.51) |');
+  expect(card).toContain('| faces | 60+ | 10 | 9.00 years (8.99 to 9.01) |  |');
+  expect(card).not.toContain('60+ female');
 });

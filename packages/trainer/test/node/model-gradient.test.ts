@@ -111,7 +111,10 @@ describe.each(CASES)('the whole training graph: $name', ({ recipe, compared, gro
       };
       const actual = names.reduce((total, name, k) => {
         const gradient = computed.get(`gradient.${name}`)?.data ?? [];
-        return (directions[k]?.data ?? []).reduce((sum, entry, i) => sum + entry * (gradient[i] as number), total);
+        return (directions[k]?.data ?? new Float64Array()).reduce(
+          (sum, entry, i) => sum + entry * (gradient[i] as number),
+          total,
+        );
       }, 0);
       const difference = (h: number) => (at(h) - at(-h)) / (2 * h);
       // A step that carries a ReLU or a maximum over its kink spoils the difference, so a shorter one may be needed;
