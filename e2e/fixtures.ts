@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test as base, expect, type Page, type Request } from '@playwright/test';
 
-const TRAINED = fileURLToPath(new URL('../models/swinface-nano.json', import.meta.url));
+const TRAINED = fileURLToPath(new URL('../dist/site/assets/models/swinface-nano.json', import.meta.url));
 
-/** Whether this copy has trained weights; without them the pages ask before they run on generated ones. */
+/** Whether the pages were built with trained weights; without them the pages ask before they run on generated ones. */
 export const isTrained = existsSync(TRAINED);
 
 /** Where a screenshot for people goes. */

@@ -68,7 +68,7 @@ export function createEnginePanel(): EnginePanel {
       element.hidden = false;
       engine.set(analyzer.engine.description, analyzer.engine.reason);
       if (analyzer.locator) locator.set(analyzer.locator.description, analyzer.locator.reason);
-      model.set(analyzer.manifest.id);
+      model.set(analyzer.manifest.id, analyzer.manifest.licence);
       element.dataset.engine = analyzer.engine.kind;
       element.dataset.locator = analyzer.locator?.kind ?? '';
     },

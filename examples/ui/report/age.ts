@@ -1,13 +1,14 @@
+import type { FaceAnalyzer } from 'swinface';
 import { h, setText } from '../dom.js';
 import { percent, signed } from '../format.js';
 import { createBar } from './bar.js';
-import { type ReportPart, section } from './section.js';
+import { type ReportPart, section, thresholdOf } from './section.js';
 
 const OLDEST = 100;
 const onScale = (years: number): string => Math.min(1, Math.max(0, years / OLDEST)).toFixed(4);
 
 /** Apparent age on a ruler from 0 to 100, with the range that the model's measured errors give it. */
-export function createAge(): ReportPart {
+export function createAge(analyzer: Pick<FaceAnalyzer, 'manifest'>): ReportPart {
   const needle = h('span', { class: 'needle' });
   const range = h('span', { class: 'range' });
   const ruler = h(
@@ -25,7 +26,7 @@ export function createAge(): ReportPart {
   );
   const note = h('p', { class: 'hint' });
   const years = h('div', { 'data-output': 'Age' }, ruler, note);
-  const young = createBar('Young', 'Young');
+  const young = createBar('Young', 'Young', thresholdOf(analyzer, 'Young'));
   young.element.dataset.output = 'Young';
   return {
     element: section('Apparent age', 'years', years, h('div', { class: 'bars' }, young.element)),

@@ -2,7 +2,7 @@ import type { Face, FaceAnalyzer } from 'swinface';
 import { h } from '../dom.js';
 import { percent } from '../format.js';
 import { createBar } from './bar.js';
-import { type ReportPart, section } from './section.js';
+import { type ReportPart, section, thresholdOf } from './section.js';
 
 type AttributeName = keyof Face['attributes'];
 
@@ -27,7 +27,7 @@ const isAttribute = (task: { readonly kind: string; readonly labels?: readonly s
 export function createAttributes(analyzer: Pick<FaceAnalyzer, 'manifest'>): ReportPart {
   const bars = new Map<AttributeName, ReturnType<typeof createBar>>();
   const barFor = (name: string) => {
-    const bar = createBar(name, name);
+    const bar = createBar(name, name, thresholdOf(analyzer, name));
     bar.element.dataset.output = name;
     bars.set(name as AttributeName, bar);
     return bar.element;

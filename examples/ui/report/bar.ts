@@ -1,4 +1,5 @@
 import { h, setText } from '../dom.js';
+import { percent } from '../format.js';
 
 /** A labelled bar whose value can change. */
 export interface Bar {
@@ -18,14 +19,17 @@ export interface BarValue {
 /**
  * @param label as shown
  * @param key of the value, for tests: the output's name, or output and label
+ * @param threshold from which the answer is yes, marked on the bar
  */
-export function createBar(label: string, key: string): Bar {
+export function createBar(label: string, key: string, threshold?: number): Bar {
   const value = h('span', { class: 'value' });
   const track = h(
     'span',
     { class: 'track', role: 'meter', 'aria-label': label, 'aria-valuemin': 0, 'aria-valuemax': 100 },
     h('span', { class: 'fill' }),
+    threshold !== undefined && h('span', { class: 'threshold', title: `yes from ${percent(threshold)}` }),
   );
+  if (threshold !== undefined) track.style.setProperty('--t', threshold.toFixed(4));
   const element = h('div', { class: 'bar', 'data-key': key }, h('span', { class: 'label' }, label), track, value);
   return {
     element,

@@ -1,15 +1,18 @@
+import type { FaceAnalyzer } from 'swinface';
 import { h } from '../dom.js';
 import { percent } from '../format.js';
 import { createBar } from './bar.js';
-import { type ReportPart, section } from './section.js';
+import { type ReportPart, section, thresholdOf } from './section.js';
 
 const GENDERS = ['female', 'male'] as const;
 const EXPRESSIONS = ['happiness', 'surprise', 'neutral', 'sadness', 'fear', 'anger', 'disgust'] as const;
 
 /** Female and male, which add up to 100 %. */
-export function createGender(): ReportPart {
+export function createGender(analyzer: Pick<FaceAnalyzer, 'manifest'>): ReportPart {
+  const male = thresholdOf(analyzer, 'Gender');
   const bars = GENDERS.map((label) => ({ label, bar: createBar(label, `Gender/${label}`) }));
-  const element = section('Apparent gender', '', h('div', { class: 'bars' }, ...bars.map(({ bar }) => bar.element)));
+  const note = male === 0.5 ? '' : `calibrated: “male” from ${percent(male)} on`;
+  const element = section('Apparent gender', note, h('div', { class: 'bars' }, ...bars.map(({ bar }) => bar.element)));
   element.dataset.output = 'Gender';
   return {
     element,
@@ -23,9 +26,9 @@ export function createGender(): ReportPart {
 }
 
 /** Seven expressions, which add up to 100 %, and the separate answer to "smiling?". */
-export function createExpression(): ReportPart {
+export function createExpression(analyzer: Pick<FaceAnalyzer, 'manifest'>): ReportPart {
   const bars = EXPRESSIONS.map((label) => ({ label, bar: createBar(label, `Expression/${label}`) }));
-  const smiling = createBar('Smiling', 'Smiling');
+  const smiling = createBar('Smiling', 'Smiling', thresholdOf(analyzer, 'Smiling'));
   smiling.element.dataset.output = 'Smiling';
   return {
     element: section(

@@ -10,7 +10,13 @@ import type { ReportPart } from './section.js';
 /** Everything the network says about one face. */
 export function createReport(analyzer: FaceAnalyzer): ReportPart {
   const headline = createHeadline();
-  const parts = [createIdentity(analyzer), createAge(), createGender(), createExpression(), createAttributes(analyzer)];
+  const parts = [
+    createIdentity(analyzer),
+    createAge(analyzer),
+    createGender(analyzer),
+    createExpression(analyzer),
+    createAttributes(analyzer),
+  ];
   return {
     element: h(
       'div',

@@ -1,4 +1,4 @@
-import type { Face } from 'swinface';
+import type { Face, FaceAnalyzer } from 'swinface';
 import { h } from '../dom.js';
 
 /** A face to report on, among the others of its picture. */
@@ -13,6 +13,10 @@ export interface ReportPart {
   readonly element: HTMLElement;
   show(input: ReportInput): void;
 }
+
+/** Probability of "yes" from which this model answers yes, as measured when it was calibrated. */
+export const thresholdOf = (analyzer: Pick<FaceAnalyzer, 'manifest'>, output: string): number =>
+  analyzer.manifest.calibration.thresholds[output] ?? 0.5;
 
 /** A titled group. */
 export function section(title: string, note: string, ...children: (Node | null)[]): HTMLElement {
