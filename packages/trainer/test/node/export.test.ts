@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PRESETS, parseManifest, placedTasks, readWeights } from '@swinface/core';
+import { type Manifest, PRESETS, parseManifest, placedTasks, readWeights } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunState } from '../../src/engine/checkpoint.js';
