@@ -15,7 +15,7 @@ export async function buildHarness(): Promise<void> {
     root: here('.'),
     base: './',
     logLevel: 'warn',
-    build: { outDir: OUT, emptyOutDir: true, target: 'es2022', modulePreload: false },
+    build: { outDir: OUT, emptyOutDir: true, target: 'es2022', modulePreload: false, chunkSizeWarningLimit: 2000 },
   });
 }
 
