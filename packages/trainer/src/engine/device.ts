@@ -46,7 +46,7 @@ export async function createSession(
       const session = await InferenceSession.create(model, {
         executionProviders: candidate === 'cpu' ? ['cpu'] : [candidate, 'cpu'],
         intraOpNumThreads: threads,
-        // Threads that spin while they wait take the cores from each other on a busy machine (measured: 2 to 3 times slower).
+        // Threads that spin while they wait take the cores from each other on a busy machine (measured: up to 3 times slower).
         extra: { session: { intra_op: { allow_spinning: '0' } } },
       });
       return { session, device: candidate };
