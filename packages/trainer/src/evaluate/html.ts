@@ -3,7 +3,7 @@ import type { AttributesReport, ClassReport } from './classification.js';
 import type { DatasetReport, VerificationReport } from './dataset-report.js';
 import type { GroupReport } from './groups.js';
 import { confusionTable, escapeHtml, intervalBar, linePlot } from './plots.js';
-import type { EvaluationReport } from './run.js';
+import type { EvaluationReport } from './report.js';
 import type { Estimate } from './statistics.js';
 
 const percent = (v: number, digits = 2): string => `${(100 * v).toFixed(digits)} %`;

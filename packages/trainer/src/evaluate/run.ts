@@ -8,7 +8,8 @@ import { htmlReport } from './html.js';
 import { type LevelImportance, levelImportance } from './importance.js';
 import { loadModel } from './model-files.js';
 import { Predictor } from './predict.js';
-import { type Comparison, comparisons } from './references.js';
+import { comparisons } from './references.js';
+import type { EvaluationReport } from './report.js';
 
 /** Faces over which the levels' importance is averaged. */
 const IMPORTANCE_FACES = 128;
@@ -27,15 +28,6 @@ export interface EvaluateOptions {
   readonly out?: string;
   readonly device?: Device | 'auto';
   readonly log?: (line: string) => void;
-}
-
-/** Everything an evaluation found. */
-export interface EvaluationReport {
-  readonly model: { readonly id: string; readonly name: string; readonly licence: string; readonly synthetic: boolean };
-  readonly datasets: readonly DatasetReport[];
-  readonly comparisons: readonly (Comparison & { readonly set: string })[];
-  /** How much each subnet draws from each level of the network, on faces of the first set. */
-  readonly importance: readonly LevelImportance[];
 }
 
 /**
