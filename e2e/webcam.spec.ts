@@ -44,9 +44,12 @@ test('analyses the camera after a click, mirrored, until it is stopped; and agai
 
   // The face is in the left third of the camera's picture, hence in the right third of the mirror.
   await expect(page.locator('video')).toHaveCSS('transform', 'matrix(-1, 0, 0, 1, 0, 0)');
-  const frame = await page.locator('video').boundingBox();
-  const box = await page.locator('.overlay .target').boundingBox();
-  const centre = ((box?.x ?? 0) + (box?.width ?? 0) / 2 - (frame?.x ?? 0)) / (frame?.width ?? 1);
+  // Measured in one go: the overlay is drawn anew for every frame.
+  const centre = await page.evaluate(() => {
+    const frame = document.querySelector('video')?.getBoundingClientRect();
+    const box = document.querySelector('.overlay .target')?.getBoundingClientRect();
+    return frame && box ? (box.x + box.width / 2 - frame.x) / frame.width : Number.NaN;
+  });
   expect(centre).toBeGreaterThan(0.6);
   expect(centre).toBeLessThan(0.8);
   const values = await reportValues(page);
