@@ -88,10 +88,10 @@ fn token_at(position: vec2u) -> u32 {
   return map.x * size.side + map.y;
 }
 
-/// Bands of the rolled map that were neighbours before the roll, along either axis.
-fn band(position: vec2u) -> vec2u {
-  return select(vec2u(), vec2u(1u), position >= vec2u(size.side - WINDOW)) +
-         select(vec2u(), vec2u(1u), position >= vec2u(size.side - size.shift));
+/// Whether a position stands past the seam of the roll, along either axis. Windows are aligned to the rolled map, so the
+/// seam is the only border of the mask's regions that runs inside one.
+fn past_seam(position: vec2u) -> vec2<bool> {
+  return position >= vec2u(size.side - size.shift);
 }
 
 /// What is added to the score of a query for a key besides their product: the positional bias and the mask.
@@ -101,7 +101,7 @@ fn bias(head: u32, query: vec2u, key: vec2u, corner: vec2u) -> f32 {
   if (size.shift == 0u) {
     return value;
   }
-  return select(value, value - 100.0, any(band(corner + query) != band(corner + key)));
+  return select(value, value - 100.0, any(past_seam(corner + query) != past_seam(corner + key)));
 }
 
 @compute @workgroup_size(64)
