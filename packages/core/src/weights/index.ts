@@ -1,6 +1,6 @@
 export { assembleWeights, isHostTensor, mapWeights, type WeightMap } from './assemble.js';
+export { fetchModel, type LoadedModel, type LoadProgress } from './download.js';
 export { foldWeights } from './fold.js';
-export { fetchModel, type LoadedModel, type LoadProgress, readWeights, sha256 } from './load.js';
 export { parseManifest } from './manifest.js';
 export type {
   DType,
@@ -13,4 +13,5 @@ export type {
 } from './manifest-types.js';
 export { tensorShapes } from './names.js';
 export { type ModelPassport, type PackedModel, packModel } from './pack.js';
+export { readWeights, sha256 } from './read.js';
 export { parseSafetensors, type StoredTensor, writeSafetensors } from './safetensors.js';

@@ -1,10 +1,10 @@
 import { WeightsInvalidError } from '../errors.js';
 import type { HostTensor } from '../tensor.js';
 import type { WeightMap } from './assemble.js';
-import { sha256 } from './load.js';
 import { parseManifest } from './manifest.js';
 import type { DType, Manifest, ManifestTensor } from './manifest-types.js';
 import { tensorShapes } from './names.js';
+import { sha256 } from './read.js';
 import { writeSafetensors } from './safetensors.js';
 
 /** What a manifest says beyond its files. */

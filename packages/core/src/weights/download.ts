@@ -1,9 +1,8 @@
-import { InvalidInputError, ModelDownloadError, UnsupportedDeviceError, WeightsInvalidError } from '../errors.js';
-import type { HostTensor } from '../tensor.js';
+import { InvalidInputError, ModelDownloadError, WeightsInvalidError } from '../errors.js';
 import type { WeightMap } from './assemble.js';
 import { parseManifest } from './manifest.js';
 import type { Manifest, ManifestShard } from './manifest-types.js';
-import { decodeTensor, parseSafetensors } from './safetensors.js';
+import { readWeights } from './read.js';
 
 /** Bytes of weights received so far, and in all. */
 export interface LoadProgress {
@@ -52,81 +51,6 @@ export async function fetchModel(
       onProgress?.({ loaded, total });
     });
   return { manifest, weights: await readWeights(manifest, readShard) };
-}
-
-/**
- * Reads and checks the shards of a manifest from anywhere.
- *
- * @param readShard gives the file's bytes
- * @throws {WeightsInvalidError} naming the shard or the tensor
- */
-export async function readWeights(
-  manifest: Manifest,
-  readShard: (shard: ManifestShard) => Promise<Uint8Array>,
-): Promise<WeightMap> {
-  const files = await Promise.all(
-    manifest.shards.map(async (shard) => {
-      const file = await readShard(shard);
-      await verifyShard(shard, file);
-      return parseSafetensors(file, shard.file);
-    }),
-  );
-  const weights = new Map<string, HostTensor>();
-  for (const [name, listed] of Object.entries(manifest.tensors)) {
-    const stored = files[listed.shard]?.get(name);
-    if (!stored) throw new WeightsInvalidError(`${manifest.shards[listed.shard]?.file} lacks the tensor ${name}.`);
-    if (stored.dtype !== listed.dtype || stored.shape.join() !== listed.shape.join()) {
-      throw new WeightsInvalidError(`The tensor ${name} is not what the manifest says.`, {
-        expected: `${listed.dtype} [${listed.shape.join(', ')}]`,
-        actual: `${stored.dtype} [${stored.shape.join(', ')}]`,
-      });
-    }
-    const tensor = decodeTensor(stored);
-    const bad = tensor.data.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw new WeightsInvalidError(`The tensor ${name} holds ${tensor.data[bad]} at ${bad}.`);
-    if (name.endsWith('running_var') && tensor.data.some((value) => value < 0)) {
-      throw new WeightsInvalidError(`The tensor ${name} holds a negative variance.`);
-    }
-    weights.set(name, tensor);
-  }
-  files.forEach((file, shard) => {
-    for (const name of file.keys()) {
-      if (manifest.tensors[name]?.shard !== shard) {
-        throw new WeightsInvalidError(
-          `${manifest.shards[shard]?.file} holds ${name}, which the manifest does not list.`,
-        );
-      }
-    }
-  });
-  return weights;
-}
-
-/** Lower-case hexadecimal SHA-256. */
-export async function sha256(bytes: Uint8Array): Promise<string> {
-  const { subtle } = globalThis.crypto ?? {};
-  if (!subtle) {
-    throw new UnsupportedDeviceError('This page cannot verify model files: it has no WebCrypto.', {
-      hint: 'Serve it over https or from localhost.',
-    });
-  }
-  const digest = await subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-async function verifyShard(shard: ManifestShard, file: Uint8Array): Promise<void> {
-  if (file.length !== shard.bytes) {
-    throw new WeightsInvalidError(`${shard.file} has the wrong size.`, {
-      expected: `${shard.bytes} bytes`,
-      actual: `${file.length}`,
-    });
-  }
-  const digest = await sha256(file);
-  if (digest !== shard.sha256) {
-    throw new WeightsInvalidError(`${shard.file} was changed or damaged: its SHA-256 is not the manifest's.`, {
-      expected: shard.sha256,
-      actual: digest,
-    });
-  }
 }
 
 function manifestAddress(url: string | URL): URL {
