@@ -15,3 +15,4 @@ export { tensorShapes } from './names.js';
 export { type ModelPassport, type PackedModel, packModel } from './pack.js';
 export { readWeights, sha256 } from './read.js';
 export { parseSafetensors, type StoredTensor, writeSafetensors } from './safetensors.js';
+export { planShards } from './shards.js';
