@@ -7,6 +7,7 @@ import {
   SwinFaceError,
   type Task,
 } from '@swinface/core';
+import { temperatureOf, thresholdOf } from './calibration.js';
 import { argmax, firstNonFinite, normalised, sigmoid, softmax } from './numeric.js';
 import {
   type ApparentAge,
@@ -63,7 +64,7 @@ export function decodeOutputs(
     else if (isAttribute(task)) {
       const yes = probabilityOfYes(task, logits, calibration);
       attributeProbabilities[task.name] = yes;
-      attributes[task.name] = yes >= thresholdOf(task, calibration);
+      attributes[task.name] = yes >= thresholdOf(task.name, calibration);
     } else extra.push([task.name, decodeExtra(task, logits, calibration)]);
   }
   // fromEntries defines properties whatever their names; assignment would let a task called __proto__ through.
@@ -112,21 +113,15 @@ const isAttribute = (task: Task): task is Task & { readonly name: AttributeName 
 const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && new Set([...a, ...b]).size === b.length;
 
-/** A table's own entry; a task called "constructor" must not find what objects inherit. */
-const entry = (table: Readonly<Record<string, number>>, name: string, otherwise: number): number =>
-  Object.hasOwn(table, name) ? (table[name] as number) : otherwise;
-const temperatureOf = ({ name }: Task, { temperatures }: Calibration): number => entry(temperatures, name, 1);
-const thresholdOf = ({ name }: Task, { thresholds }: Calibration): number => entry(thresholds, name, 0.5);
-
 function probabilityOfYes(task: Task, logits: readonly number[], calibration: Calibration): number {
-  const temperature = temperatureOf(task, calibration);
+  const temperature = temperatureOf(task.name, calibration);
   return task.kind === 'softmax'
     ? (softmax(logits, temperature)[1] as number)
     : sigmoid((logits[0] as number) / temperature);
 }
 
 function decodeAge(task: Task, logits: readonly number[], calibration: Calibration): ApparentAge {
-  const temperature = temperatureOf(task, calibration);
+  const temperature = temperatureOf(task.name, calibration);
   const raw =
     task.kind === 'ordinal'
       ? logits.reduce((sum, logit) => sum + sigmoid(logit / temperature), 0)
@@ -147,19 +142,19 @@ function ageHalfWidth(intervals: Calibration['ageIntervals'], years: number): nu
 }
 
 function decodeGender(task: Task, logits: readonly number[], calibration: Calibration): GenderResult {
-  const [female, male] = softmax(logits, temperatureOf(task, calibration)) as [number, number];
-  return { label: male >= thresholdOf(task, calibration) ? 'male' : 'female', probabilities: { female, male } };
+  const [female, male] = softmax(logits, temperatureOf(task.name, calibration)) as [number, number];
+  return { label: male >= thresholdOf(task.name, calibration) ? 'male' : 'female', probabilities: { female, male } };
 }
 
 function decodeExpression(task: Task, logits: readonly number[], calibration: Calibration): ExpressionResult {
   const labels = (task.labels ?? EXPRESSIONS) as readonly Expression[];
-  const probabilities = softmax(logits, temperatureOf(task, calibration));
+  const probabilities = softmax(logits, temperatureOf(task.name, calibration));
   const byName = Object.fromEntries(labels.map((label, i) => [label, probabilities[i]])) as Record<Expression, number>;
   return { label: labels[argmax(probabilities)] as Expression, ...byName };
 }
 
 function decodeExtra(task: Task, logits: readonly number[], calibration: Calibration): ExtraResult {
-  const temperature = temperatureOf(task, calibration);
+  const temperature = temperatureOf(task.name, calibration);
   switch (task.kind) {
     case 'softmax': {
       const probabilities = softmax(logits, temperature);
@@ -170,7 +165,7 @@ function decodeExtra(task: Task, logits: readonly number[], calibration: Calibra
       return { kind: 'regression', values: logits };
     case 'sigmoid': {
       const probabilities = logits.map((logit) => sigmoid(logit / temperature));
-      const threshold = thresholdOf(task, calibration);
+      const threshold = thresholdOf(task.name, calibration);
       return { kind: 'sigmoid', probabilities, decisions: probabilities.map((yes) => yes >= threshold) };
     }
     case 'ordinal': {

@@ -1,0 +1,132 @@
+import { InvalidInputError } from '@swinface/core';
+import { firstNonFinite } from '../numeric.js';
+import type { HeadPose } from '../types.js';
+import { checkBox } from './boxes.js';
+import type { Box, FaceQuality, QualityHint } from './types.js';
+
+/** Each hint as a sentence to show. */
+export const QUALITY_HINTS: Readonly<Record<QualityHint, string>> = {
+  'too-small': 'The face is too small: come closer.',
+  'too-dark': 'The face is too dark: turn to the light.',
+  'too-bright': 'The face is too bright: turn away from the light.',
+  blurred: 'The picture is blurred: hold still and clean the lens.',
+  'turn-to-camera': 'The face is turned away: look at the camera.',
+};
+
+/** RGBA pixels row by row; `ImageData` is one. */
+export interface Pixels {
+  readonly data: ArrayLike<number>;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What {@link faceQuality} judges. */
+export interface QualityInput {
+  /** In pixels of the source. */
+  readonly box: Box;
+  readonly pose: HeadPose;
+  /** The aligned crop that the network sees, 112 x 112; without it sharpness and brightness are left out. */
+  readonly crop?: Pixels;
+}
+
+/** Side of the aligned crop. */
+const CROP = 112;
+/** Of the crop, what is left out at each edge: mostly hair and background. */
+const MARGIN = CROP / 8;
+
+/** Side of the face's box in source pixels: useless, and enough for the 112 pixels of the crop. */
+const SIDE = { none: 20, full: 100 };
+/** Degrees off the camera. */
+const ANGLE = { full: 15, none: 65 };
+/** Variance of the Laplacian over variance of the luma, which no change of light or contrast touches. */
+const SHARPNESS = { none: 0.005, full: 0.1 };
+/** Luma of the brightest tenth: reflexes and eye whites, which good light shows on skin of every tone. */
+const DARKNESS = { none: 20, full: 130 };
+/** Share of pixels burnt out (luma from 250). */
+const BURNT = { full: 0.05, none: 0.4 };
+/** Luma of the darkest tenth: pupils, nostrils, brows. */
+const HAZE = { full: 110, none: 210 };
+
+/**
+ * How well a face can be recognised from this picture: size, direction, blur and light, each 0..1, and what to do about it.
+ *
+ * @throws {InvalidInputError} if the box or pose is not finite, or the crop not 112 x 112 RGBA
+ */
+export function faceQuality({ box, pose, crop }: QualityInput): FaceQuality {
+  checkBox(box);
+  const angle = angleToCamera(pose);
+  const size = ramp(Math.max(box.width, box.height), SIDE);
+  const towards = ramp(angle, ANGLE);
+  const seen = crop && lookAt(crop);
+  const light = seen && Math.min(seen.dark, seen.bright);
+  const parts: (readonly [QualityHint, number])[] = [
+    ['too-small', size],
+    ['turn-to-camera', towards],
+  ];
+  if (seen) parts.push(['blurred', seen.sharpness], ['too-dark', seen.dark], ['too-bright', seen.bright]);
+  return {
+    score: size * towards * (seen?.sharpness ?? 1) * (light ?? 1),
+    size,
+    pose: towards,
+    ...(seen && light !== undefined && { sharpness: seen.sharpness, brightness: light }),
+    hints: parts
+      .filter(([, value]) => value < 0.5)
+      .sort((a, b) => a[1] - b[1])
+      .map(([hint]) => hint),
+  };
+}
+
+/** Degrees between where the nose points and the camera. */
+function angleToCamera({ yaw, pitch, roll }: HeadPose): number {
+  if (firstNonFinite([yaw, pitch, roll]) >= 0) {
+    throw new InvalidInputError('The pose of a face is not usable.', { expected: 'finite angles in degrees' });
+  }
+  const radians = Math.PI / 180;
+  return Math.acos(clamp01(Math.cos(yaw * radians) * Math.cos(pitch * radians))) / radians;
+}
+
+function lookAt({ data, width, height }: Pixels): { sharpness: number; dark: number; bright: number } {
+  if (width !== CROP || height !== CROP || data.length !== CROP * CROP * 4) {
+    throw new InvalidInputError('The crop of a face is not usable.', {
+      expected: `RGBA pixels of ${CROP} x ${CROP}`,
+      actual: `${data.length} values of ${width} x ${height}`,
+    });
+  }
+  const luma = new Float64Array(CROP * CROP);
+  for (let i = 0; i < luma.length; i++) {
+    // Rec. 601, as cameras and JPEG have it.
+    luma[i] = 0.299 * (data[4 * i] ?? 0) + 0.587 * (data[4 * i + 1] ?? 0) + 0.114 * (data[4 * i + 2] ?? 0);
+  }
+  const side = CROP - 2 * MARGIN;
+  const [values, edges] = [new Float64Array(side * side), new Float64Array(side * side)];
+  for (let i = 0; i < values.length; i++) {
+    const at = (MARGIN + Math.floor(i / side)) * CROP + MARGIN + (i % side);
+    const value = luma[at] as number;
+    values[i] = value;
+    edges[i] =
+      (luma[at - 1] as number) +
+      (luma[at + 1] as number) +
+      (luma[at - CROP] as number) +
+      (luma[at + CROP] as number) -
+      4 * value;
+  }
+  const spread = variance(values);
+  const sorted = values.sort();
+  const burnt = sorted.filter((value) => value >= 250).length / sorted.length;
+  return {
+    sharpness: spread > 1 ? ramp(variance(edges) / spread, SHARPNESS) : 0,
+    dark: ramp(sorted[Math.floor(0.9 * sorted.length)] as number, DARKNESS),
+    bright: Math.min(ramp(burnt, BURNT), ramp(sorted[Math.floor(0.1 * sorted.length)] as number, HAZE)),
+  };
+}
+
+function variance(values: Float64Array): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+}
+
+const clamp01 = (value: number): number => Math.min(1, Math.max(0, value));
+
+/** 0 at `none` and beyond, 1 at `full` and beyond, straight in between; either may be the larger. */
+const ramp = (value: number, { none, full }: { readonly none: number; readonly full: number }): number =>
+  clamp01((value - none) / (full - none));

@@ -1,0 +1,157 @@
+import { dot } from '../matching.js';
+import { normalised } from '../numeric.js';
+import { centreOf, intersectionOverUnion, sideOf } from './boxes.js';
+import { OneEuroFilter, type OneEuroOptions } from './one-euro.js';
+import type { Box, Detection, Points, Track } from './types.js';
+
+/** Cosines that mean something. */
+export interface LikenessScale {
+  /** At or below: as unlike as strangers. */
+  readonly stranger: number;
+  /** At or above: as alike as one face. */
+  readonly same: number;
+  /** From here on a face is known wherever it shows up. */
+  readonly recognised: number;
+}
+
+/** Seconds over which the velocity of a face is averaged. */
+const VELOCITY_MEMORY = 0.2;
+/** Seconds after which a face out of sight is thought to have stopped: predictions go no further than this at full speed. */
+const MOMENTUM = 1;
+/** How far from its prediction a face may turn up: face sides at once, more per second unseen, and at most. */
+const REACH = { atOnce: 0.5, perSecond: 2, atMost: 2.5 };
+/** Ratio of sides up to which two boxes may be one face, from one frame to the next. */
+const MOST_GROWTH = 1.6;
+/** Seconds out of sight after which a place is not enough any more: whoever is there must not look like a stranger. */
+const MAY_BE_REPLACED = 0.5;
+/** Share of a trusted new embedding in the remembered one. */
+const EMBEDDING_SHARE = 0.2;
+
+/** What is known of one track. */
+export class TrackState {
+  readonly id: number;
+  readonly #smoothing: OneEuroOptions;
+  readonly #firstSeen: number;
+  #lastSeen: number;
+  #sightings = 0;
+  #box: Box | undefined;
+  /** Pixels per second. */
+  #velocity: readonly [number, number] = [0, 0];
+  #embedding: Float32Array | undefined;
+  #boxFilter: OneEuroFilter;
+  #pointFilter: OneEuroFilter;
+
+  constructor(id: number, time: number, smoothing: OneEuroOptions) {
+    this.id = id;
+    this.#smoothing = smoothing;
+    this.#firstSeen = time;
+    this.#lastSeen = time;
+    this.#boxFilter = new OneEuroFilter(smoothing);
+    this.#pointFilter = new OneEuroFilter(smoothing);
+  }
+
+  /** Time of the last sighting, seconds. */
+  get lastSeen(): number {
+    return this.#lastSeen;
+  }
+
+  /**
+   * How well a detection fits, above 0 and at most 2: up to 1 by place, and 1 more or less by likeness. Undefined where
+   * it cannot be this face.
+   */
+  fit(detection: Detection, time: number, scale: LikenessScale): number | undefined {
+    const place = this.#placeFit(detection.box, time);
+    const similarity = this.#similarity(detection);
+    if (similarity === undefined) return place;
+    const trust = trustOf(detection);
+    if (place === undefined) return similarity >= scale.recognised ? trust : undefined;
+    const middle = (scale.same + scale.stranger) / 2;
+    const likeness = clamp((similarity - middle) / Math.max(scale.same - middle, 1e-6), -1, 1) * trust;
+    if (likeness === -1 && time - this.#lastSeen > MAY_BE_REPLACED) return undefined;
+    // A face right where it is expected stays itself, however unlike it may look for a moment.
+    return Math.max(place + likeness, 1e-3 * place);
+  }
+
+  /** Takes a detection in. */
+  see(detection: Detection, time: number): Track {
+    const elapsed = time - this.#lastSeen;
+    if (elapsed > MAY_BE_REPLACED) {
+      this.#boxFilter = new OneEuroFilter(this.#smoothing);
+      this.#pointFilter = new OneEuroFilter(this.#smoothing);
+    }
+    this.#move(detection.box, elapsed);
+    this.#remember(detection);
+    this.#lastSeen = time;
+    this.#sightings++;
+    const side = sideOf(detection.box);
+    const points = detection.points && this.#smoothed(detection.points, time, side);
+    return {
+      id: this.id,
+      box: this.#smoothedBox(detection.box, time, side),
+      ...(points && { points }),
+      firstSeen: this.#firstSeen,
+      sightings: this.#sightings,
+    };
+  }
+
+  /** 1 where it is expected, 0 at the limit of its reach; undefined beyond. */
+  #placeFit(box: Box, time: number): number | undefined {
+    if (!this.#box) return undefined;
+    const elapsed = time - this.#lastSeen;
+    const coasted = MOMENTUM * (1 - Math.exp(-elapsed / MOMENTUM));
+    const [vx, vy] = this.#velocity;
+    const expected = { ...this.#box, x: this.#box.x + vx * coasted, y: this.#box.y + vy * coasted };
+    const side = sideOf(expected);
+    const [[x, y], [ex, ey]] = [centreOf(box), centreOf(expected)];
+    const reach = Math.min(REACH.atOnce + REACH.perSecond * elapsed, REACH.atMost) * side;
+    const away = Math.hypot(x - ex, y - ey) / reach;
+    const growth = Math.abs(Math.log(sideOf(box) / side));
+    if (away >= 1 || growth > Math.log(MOST_GROWTH) * (1 + elapsed)) return undefined;
+    return (1 - away + intersectionOverUnion(box, expected)) / 2;
+  }
+
+  #similarity({ embedding }: Detection): number | undefined {
+    if (!embedding || this.#embedding?.length !== embedding.length) return undefined;
+    return dot(this.#embedding, normalised(embedding, 'The embedding of a face'));
+  }
+
+  #move(box: Box, elapsed: number): void {
+    if (this.#box && elapsed > 0) {
+      const [[x, y], [oldX, oldY]] = [centreOf(box), centreOf(this.#box)];
+      const share = 1 - Math.exp(-elapsed / VELOCITY_MEMORY);
+      const [vx, vy] = this.#velocity;
+      this.#velocity = [vx + share * ((x - oldX) / elapsed - vx), vy + share * ((y - oldY) / elapsed - vy)];
+    }
+    this.#box = box;
+  }
+
+  #remember(detection: Detection): void {
+    const { embedding } = detection;
+    if (!embedding) return;
+    const fresh = normalised(embedding, 'The embedding of a face');
+    const old = this.#embedding;
+    const share = EMBEDDING_SHARE * trustOf(detection);
+    const blend =
+      old?.length === fresh.length ? fresh.map((value, i) => value * share + (old[i] ?? 0) * (1 - share)) : fresh;
+    this.#embedding = normalised(blend, 'The embedding of a face');
+  }
+
+  #smoothedBox({ x, y, width, height }: Box, time: number, side: number): Box {
+    const [centreX = 0, centreY = 0, smoothWidth = 0, smoothHeight = 0] = this.#boxFilter.update(
+      [x + width / 2, y + height / 2, width, height],
+      time,
+      side,
+    );
+    return { x: centreX - smoothWidth / 2, y: centreY - smoothHeight / 2, width: smoothWidth, height: smoothHeight };
+  }
+
+  #smoothed(points: Points, time: number, side: number): Points {
+    const flat = this.#pointFilter.update(points.flat(), time, side);
+    return points.map((_, i) => [flat[2 * i] as number, flat[2 * i + 1] as number]);
+  }
+}
+
+/** 0..1: embeddings of pictures at half the full quality count fully. */
+const trustOf = ({ quality }: Detection): number => (quality ? clamp(2 * quality.score, 0, 1) : 1);
+
+const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
