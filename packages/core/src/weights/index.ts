@@ -1,5 +1,12 @@
 export { assembleWeights, isHostTensor, mapWeights, type WeightMap } from './assemble.js';
-export { fetchModel, type LoadedModel, type LoadProgress } from './download.js';
+export {
+  type Delivery,
+  type FetchModelOptions,
+  fetchModel,
+  type LoadedModel,
+  type LoadProgress,
+} from './delivery/fetch-model.js';
+export { MODEL_CACHE } from './delivery/model-cache.js';
 export { foldWeights } from './fold.js';
 export { parseManifest } from './manifest.js';
 export type {

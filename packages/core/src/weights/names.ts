@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../config.js';
+import type { ModelConfig, OutputSelection } from '../config.js';
 import { levelShapes, placedTasks, stageWidth } from '../config.js';
 
 /**
@@ -67,4 +67,15 @@ export function tensorShapes(config: ModelConfig): ReadonlyMap<string, readonly 
   });
   for (const { task, index } of placedTasks(config)) linear(`om.output_fcs.${index}`, task.logits, config.feature);
   return shapes;
+}
+
+/** Names of the tensors that a selection of outputs needs; `assembleWeights` looks at no others. */
+export function neededTensors({ config, recognition, subnets, tasks }: OutputSelection): ReadonlySet<string> {
+  const heads = new Set(tasks.map(({ index }) => `om.output_fcs.${index}`));
+  const isNeeded = (name: string): boolean => {
+    const [part, kind, index] = name.split('.') as [string, string, string];
+    if (part === 'backbone') return recognition || (kind !== 'norm' && kind !== 'feature');
+    return part === 'om' ? heads.has(`${part}.${kind}.${index}`) : subnets.includes(Number(index));
+  };
+  return new Set([...tensorShapes(config).keys()].filter(isNeeded));
 }

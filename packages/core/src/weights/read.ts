@@ -79,17 +79,22 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
  * @throws {WeightsInvalidError} if the file is not the one that the manifest names
  */
 export async function verifyShard(shard: ManifestShard, file: Uint8Array): Promise<void> {
+  const damage = await findDamage(shard, file);
+  if (damage) throw damage;
+}
+
+/** As {@link verifyShard}, for callers who can get the file again. */
+export async function findDamage(shard: ManifestShard, file: Uint8Array): Promise<WeightsInvalidError | undefined> {
   if (file.length !== shard.bytes) {
-    throw new WeightsInvalidError(`${shard.file} has the wrong size.`, {
+    return new WeightsInvalidError(`${shard.file} has the wrong size.`, {
       expected: `${shard.bytes} bytes`,
       actual: `${file.length}`,
     });
   }
   const digest = await sha256(file);
-  if (digest !== shard.sha256) {
-    throw new WeightsInvalidError(`${shard.file} was changed or damaged: its SHA-256 is not the manifest's.`, {
-      expected: shard.sha256,
-      actual: digest,
-    });
-  }
+  if (digest === shard.sha256) return undefined;
+  return new WeightsInvalidError(`${shard.file} was changed or damaged: its SHA-256 is not the manifest's.`, {
+    expected: shard.sha256,
+    actual: digest,
+  });
 }
