@@ -2,8 +2,8 @@ import { assembleWeights, isHostTensor, mapWeights, type OutputSelection, select
 import { Tensor } from 'onnxruntime-node';
 import type { TrainingBatch } from './batch.js';
 import { Random } from './data/random.js';
-import { AdamW } from './engine/adamw.js';
 import { createSession, type Device } from './engine/device.js';
+import { createOptimiser } from './engine/optimiser.js';
 import { initialWeights } from './engine/parameters.js';
 import { TrainingStep } from './engine/step.js';
 import { recordTrainingGraph } from './graph/training-graph.js';
@@ -18,7 +18,7 @@ export interface Benchmark {
   readonly forward: number;
   /** Forward and backward pass. */
   readonly gradient: number;
-  /** Norm, AdamW and the moving average. */
+  /** Norm, update and the moving average. */
   readonly update: number;
   readonly facesPerSecond: number;
 }
@@ -40,14 +40,14 @@ export async function benchmark(
   const selection = selectOutputs(config);
   const weights = initialWeights(config, recipe.seed);
   const step = await TrainingStep.create(selection, weights, recipe, { device, threads, identities: IDENTITIES });
-  const optimiser = new AdamW(step.store, recipe.optimiser);
+  const optimiser = await createOptimiser(step.store, recipe.optimiser, threads);
   const [gradient, update]: [number[], number[]] = [[], []];
   const batch = madeUpBatch(selection, recipe.batch);
   for (let round = -3; round < rounds; round++) {
     const start = performance.now();
     const { gradients } = await step.run(batch, 0, 0);
     const middle = performance.now();
-    optimiser.step(gradients, optimiser.norm(gradients), 1e-4);
+    await optimiser.step(gradients, optimiser.norm(gradients), 1e-4);
     optimiser.follow();
     if (round < 0) continue;
     gradient.push(middle - start);
@@ -77,6 +77,7 @@ export async function benchmark(
   const used = step.device;
   await session.release();
   await step.dispose();
+  await optimiser.dispose();
   const times = { forward: median(forward), gradient: median(gradient), update: median(update) };
   const facesPerSecond = (1000 * recipe.batch) / (times.gradient + times.update);
   return { device: used, batch: recipe.batch, ...times, facesPerSecond };

@@ -22,8 +22,10 @@ export interface ObjectivesRecipe {
   readonly couplingForm: 'full' | 'printed';
 }
 
-/** AdamW and its schedule. */
+/** The optimiser and its schedule. */
 export interface OptimiserRecipe {
+  /** `muon` for the matrices inside the network, and AdamW for the rest; or AdamW for all. */
+  readonly method: 'adamw' | 'muon';
   readonly learningRate: number;
   /** Learning rate at the end of the cosine. */
   readonly minimum: number;
@@ -93,6 +95,7 @@ const recipeSchema = v.strictObject({
   seed: v.pipe(v.number(), v.safeInteger()),
   regularisation: v.strictObject({ dropPath: v.pipe(share, v.ltValue(1)), dropout: v.pipe(share, v.ltValue(1)) }),
   optimiser: v.strictObject({
+    method: v.optional(v.picklist(['adamw', 'muon']), 'adamw'),
     learningRate: positive,
     minimum: notNegative,
     warmUp: v.pipe(share, v.ltValue(1)),

@@ -3,9 +3,9 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidInputError, type ModelConfig, PRESETS, selectOutputs, type WeightMap } from '@swinface/core';
 import type { BatchSource } from './batch.js';
-import { AdamW, learningRate } from './engine/adamw.js';
 import { type RunState, readCheckpoint, writeCheckpoint } from './engine/checkpoint.js';
 import type { Device } from './engine/device.js';
+import { createOptimiser, learningRate } from './engine/optimiser.js';
 import { initialWeights } from './engine/parameters.js';
 import { type StepResult, TrainingStep } from './engine/step.js';
 import { EventLog } from './event-log.js';
@@ -125,7 +125,7 @@ export async function train(recipe: Recipe, source: BatchSource, options: TrainO
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.identities === undefined ? {} : { identities: options.identities }),
   });
-  const optimiser = new AdamW(step.store, recipe.optimiser);
+  const optimiser = await createOptimiser(step.store, recipe.optimiser, options.threads);
   let state: RunState = {
     step: 0,
     updates: 0,
@@ -152,8 +152,10 @@ export async function train(recipe: Recipe, source: BatchSource, options: TrainO
 
   const began = performance.now() - state.elapsed;
   const elapsed = () => performance.now() - began;
+  // Where the data stand for the first step that is not done yet; one batch is prepared ahead of it.
+  let position = source.state();
   const save = async () => {
-    state = { ...state, updates: optimiser.steps, elapsed: elapsed(), source: source.state() };
+    state = { ...state, updates: optimiser.steps, elapsed: elapsed(), source: position };
     await writeCheckpoint(checkpoint, step.store, optimiser, state);
   };
   const meter = new LossMeter();
@@ -161,13 +163,19 @@ export async function train(recipe: Recipe, source: BatchSource, options: TrainO
   let taken = 0;
   let progress = progressOf(recipe.length, state.step, elapsed());
   try {
+    let batch = await source.next();
     while (progress < 1 && taken < stopAfter && !signal?.aborted) {
       const rate = learningRate(recipe.optimiser, progress);
-      const result = await step.run(await source.next(), state.step, progress);
+      const ahead = source.state();
+      // The device works on this batch while the next one is drawn.
+      const running = step.run(batch, state.step, progress);
+      [batch] = await Promise.all([source.next(), running]);
+      const result = await running;
+      position = ahead;
       const norm = optimiser.norm(result.gradients);
       const sound = Number.isFinite(result.total) && Number.isFinite(norm);
       if (sound) {
-        optimiser.step(result.gradients, norm, rate);
+        await optimiser.step(result.gradients, norm, rate);
         followStatistics(step, result);
         optimiser.follow();
         meter.add(step.graph.tasks, result);
@@ -216,6 +224,7 @@ export async function train(recipe: Recipe, source: BatchSource, options: TrainO
   } finally {
     await save();
     await step.dispose();
+    await optimiser.dispose();
   }
   return { step: state.step, skipped: state.skipped, finished: progress >= 1, checkpoint };
 }

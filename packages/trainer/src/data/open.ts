@@ -110,7 +110,8 @@ export async function openTrainingSource(data: unknown, log: (line: string) => v
   };
 }
 
-/** Teacher embeddings of every list that asks for them, projected onto `dims` directions fitted on the training faces. */
+/** Teacher embeddings of every list that asks for them, projected onto `dims` directions fitted on the training faces of
+ * the parts with the largest `embeddingWeight`. */
 async function openTeacher(
   recipe: DataRecipe,
   { model, dims }: { readonly model: string; readonly dims: number },
@@ -118,7 +119,13 @@ async function openTeacher(
   log: (line: string) => void,
 ): Promise<Map<string, Float32Array>> {
   const path = resolveModel(model);
-  const lists = [...new Set(recipe.parts.filter((part) => part.embeddingWeight).map(({ list }) => list))];
+  const weights = new Map<string, number>();
+  for (const { list, embeddingWeight = 0 } of recipe.parts) {
+    if (embeddingWeight > 0) weights.set(list, Math.max(embeddingWeight, weights.get(list) ?? 0));
+  }
+  const lists = [...weights.keys()];
+  // Faces that count for less, because the teacher is less sure of them, must not choose the directions.
+  const deciding = lists.filter((list) => weights.get(list) === Math.max(...weights.values()));
   const full = new Map<string, Embeddings>();
   let [count, from] = [0, 0];
   for (const list of lists) {
@@ -128,11 +135,12 @@ async function openTeacher(
     });
     full.set(list, embeddings);
     from = embeddings.dims;
-    count += inSplit(data, 'train').length;
+    if (deciding.includes(list)) count += inSplit(data, 'train').length;
   }
   const train = new Float32Array(count * from);
   let at = 0;
-  for (const [list, { values }] of full) {
+  for (const list of deciding) {
+    const { values } = full.get(list) as Embeddings;
     for (const i of inSplit(await dataset(list), 'train')) {
       train.set(values.subarray(i * from, (i + 1) * from), at);
       at += from;

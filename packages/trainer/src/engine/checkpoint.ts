@@ -7,7 +7,7 @@ import {
   writeSafetensors,
 } from '@swinface/core';
 import type { ValidationState } from '../validation.js';
-import type { AdamW } from './adamw.js';
+import type { Optimiser } from './optimiser.js';
 import type { ParameterStore } from './parameters.js';
 
 /** The part of a run's state that is not tensors. */
@@ -25,7 +25,7 @@ export interface RunState {
 
 const KINDS = ['value', 'first', 'second', 'average'] as const;
 
-const arrays = (store: ParameterStore, optimiser: AdamW) => ({
+const arrays = (store: ParameterStore, optimiser: Optimiser) => ({
   value: store.values,
   first: optimiser.first,
   second: optimiser.second,
@@ -39,7 +39,7 @@ const arrays = (store: ParameterStore, optimiser: AdamW) => ({
 export async function writeCheckpoint(
   path: string,
   store: ParameterStore,
-  optimiser: AdamW,
+  optimiser: Optimiser,
   state: RunState,
 ): Promise<void> {
   const tensors = new Map<string, HostTensor>();
@@ -90,7 +90,7 @@ export async function readAverages(path: string): Promise<{ state: RunState; ten
  *
  * @throws {InvalidInputError} if it is of another model
  */
-export async function readCheckpoint(path: string, store: ParameterStore, optimiser: AdamW): Promise<RunState> {
+export async function readCheckpoint(path: string, store: ParameterStore, optimiser: Optimiser): Promise<RunState> {
   const { state, stored } = await openCheckpoint(path);
   const targets = arrays(store, optimiser);
   for (const kind of KINDS) {

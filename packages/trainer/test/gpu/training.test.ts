@@ -1,8 +1,8 @@
 import { selectOutputs } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { expect, test } from 'vitest';
-import { AdamW } from '../../src/engine/adamw.js';
 import type { Device } from '../../src/engine/device.js';
+import { Optimiser } from '../../src/engine/optimiser.js';
 import { initialWeights } from '../../src/engine/parameters.js';
 import { TrainingStep } from '../../src/engine/step.js';
 import { TINY, TinySource, tinyRecipe } from '../node/support/tiny.js';
@@ -14,12 +14,12 @@ async function train(device: Device): Promise<Float32Array[]> {
   const recipe = tinyRecipe();
   const step = await TrainingStep.create(selectOutputs(TINY), initialWeights(TINY, 1), recipe, { device, threads: 1 });
   expect(step.device).toBe(device);
-  const optimiser = new AdamW(step.store, recipe.optimiser);
+  const optimiser = new Optimiser(step.store, recipe.optimiser);
   const source = new TinySource();
   const losses: Float32Array[] = [];
   for (let index = 0; index < STEPS; index++) {
     const result = await step.run(await source.next(), index, 0);
-    optimiser.step(result.gradients, optimiser.norm(result.gradients), 0.003);
+    await optimiser.step(result.gradients, optimiser.norm(result.gradients), 0.003);
     losses.push(result.losses.slice());
   }
   await step.dispose();

@@ -2,10 +2,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type HostTensor, selectOutputs, tensorShapes } from '@swinface/core';
-import { expectAllClose, syntheticWeights } from '@swinface/testing';
+import { syntheticWeights } from '@swinface/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AdamW, learningRate } from '../../src/engine/adamw.js';
-import { flattenWeights, initialWeights, ParameterStore, unflattenWeights } from '../../src/engine/parameters.js';
+import { flattenWeights, initialWeights, unflattenWeights } from '../../src/engine/parameters.js';
 import { checkpointPath, train } from '../../src/train.js';
 import type { ValidationState } from '../../src/validation.js';
 import { everythingRecipe, TINY, TINY_IDENTITIES, TinySource, tinyRecipe } from './support/tiny.js';
@@ -40,9 +39,10 @@ describe('train', () => {
     expect(b.tensors.equals(a.tensors)).toBe(true);
   });
 
-  test('so do runs with every method on: sampled identities, dynamic weights, adaptive thresholds', async () => {
+  test('so do runs with every method on: Muon, sampled identities, dynamic weights, adaptive thresholds', async () => {
     const recipe = everythingRecipe({
       objectives: { ...everythingRecipe().objectives, weighting: 'dynamic' },
+      optimiser: { ...everythingRecipe().optimiser, method: 'muon' },
     });
     const [straight, resumed] = [join(folder, 'straight'), join(folder, 'resumed')];
     const options = () => ({ ...sitting, identities: TINY_IDENTITIES, validation: new TinySource() });
@@ -139,73 +139,4 @@ test('initial weights keep the size of signals and favour no class', () => {
   expect(weights.get('backbone.feature.3.running_var')?.data.every((value) => value === 1)).toBe(true);
   expect(spread('tss.nets.0.feature.3.weight')).toBeLessThan(1);
   expect(spread('om.output_fcs.0.bias')).toBe(0);
-});
-
-describe('AdamW', () => {
-  const recipe = tinyRecipe().optimiser;
-  const store = () =>
-    new ParameterStore(
-      new Map<string, HostTensor>([
-        ['fc.weight', { shape: [1, 2], data: Float32Array.of(1, -2) }],
-        ['fc.bias', { shape: [1], data: Float32Array.of(3) }],
-      ]),
-    );
-
-  test('follows the paper for two steps', () => {
-    const parameters = store();
-    const optimiser = new AdamW(parameters, { ...recipe, clip: 100 });
-    const expected = [1, -2, 3];
-    const [m, v] = [
-      [0, 0, 0],
-      [0, 0, 0],
-    ];
-    const gradients = [
-      [0.5, -1, 2],
-      [0.25, 1, 0],
-    ];
-    gradients.forEach(([a = 0, b = 0, c = 0], step) => {
-      const given = new Map([
-        ['fc.weight', Float32Array.of(a, b)],
-        ['fc.bias', Float32Array.of(c)],
-      ]);
-      expect(optimiser.norm(given)).toBeCloseTo(Math.hypot(a, b, c), 6);
-      optimiser.step(given, optimiser.norm(given), 0.1);
-      [a, b, c].forEach((g, i) => {
-        m[i] = recipe.beta1 * (m[i] ?? 0) + (1 - recipe.beta1) * g;
-        v[i] = recipe.beta2 * (v[i] ?? 0) + (1 - recipe.beta2) * g * g;
-        const update = (m[i] ?? 0) / (1 - recipe.beta1 ** (step + 1));
-        const scale = Math.sqrt((v[i] ?? 0) / (1 - recipe.beta2 ** (step + 1))) + 1e-8;
-        // Only the matrix decays.
-        expected[i] = (expected[i] ?? 0) * (i < 2 ? 1 - 0.1 * recipe.weightDecay : 1) - (0.1 * update) / scale;
-      });
-    });
-    expected.forEach((value, i) => {
-      expect(parameters.values[i]).toBeCloseTo(value, 5);
-    });
-  });
-
-  test('a long gradient is shortened to the norm allowed', () => {
-    const [long, short] = [store(), store()];
-    const gradient = (scale: number) =>
-      new Map([
-        ['fc.weight', Float32Array.of(3 * scale, 0)],
-        ['fc.bias', Float32Array.of(4 * scale)],
-      ]);
-    const a = new AdamW(long, { ...recipe, clip: 1 });
-    a.step(gradient(100), a.norm(gradient(100)), 0.1);
-    const b = new AdamW(short, { ...recipe, clip: 1 });
-    b.step(gradient(0.2), b.norm(gradient(0.2)), 0.1);
-    // 1/500 and 1 of the two scales: equal up to float32 rounding of the gradients.
-    expectAllClose(a.first, b.first, { atol: 1e-7, rtol: 1e-6 });
-    expect(a.first[0]).toBeCloseTo((1 - recipe.beta1) * 0.6, 6);
-  });
-
-  test('the schedule warms up and ends at its minimum', () => {
-    const { learningRate: peak, minimum, warmUp } = recipe;
-    expect(learningRate(recipe, 0)).toBe(0);
-    expect(learningRate(recipe, warmUp / 2)).toBeCloseTo(peak / 2, 9);
-    expect(learningRate(recipe, warmUp)).toBeCloseTo(peak, 9);
-    expect(learningRate(recipe, warmUp + (1 - warmUp) / 2)).toBeCloseTo((peak + minimum) / 2, 9);
-    expect(learningRate(recipe, 1)).toBeCloseTo(minimum, 9);
-  });
 });

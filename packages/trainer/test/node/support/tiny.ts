@@ -28,6 +28,7 @@ export const tinyRecipe = (changes: Partial<Recipe> = {}): Recipe => ({
   seed: 3,
   regularisation: { dropPath: 0.2, dropout: 0.3 },
   optimiser: {
+    method: 'adamw',
     learningRate: 0.01,
     minimum: 0.0001,
     warmUp: 0.2,

@@ -1,7 +1,11 @@
 import type { OptimiserRecipe } from '../recipe.js';
+import { Orthogonaliser } from './muon.js';
 import type { ParameterStore } from './parameters.js';
 
 const EPSILON = 1e-8;
+
+/** Of the matrices that Muon updates. */
+const MOMENTUM = 0.95;
 
 /** Share of the highest learning rate at `progress` in [0, 1]: linear warm-up, then half a cosine down to the minimum. */
 export function learningRate(recipe: OptimiserRecipe, progress: number): number {
@@ -11,8 +15,11 @@ export function learningRate(recipe: OptimiserRecipe, progress: number): number 
   return minimum + (peak - minimum) * 0.5 * (1 + Math.cos(Math.PI * along));
 }
 
-/** AdamW (arXiv:1711.05101) with gradients clipped by their global norm, and a moving average of everything. */
-export class AdamW {
+/**
+ * AdamW (arXiv:1711.05101) with gradients clipped by their global norm, and a moving average of everything; with an
+ * orthogonaliser, Muon for the matrices that it handles, whose momentum is kept in `first`.
+ */
+export class Optimiser {
   readonly first: Float32Array;
   readonly second: Float32Array;
   /** Moving average of all values, running statistics included. */
@@ -23,6 +30,7 @@ export class AdamW {
   constructor(
     readonly store: ParameterStore,
     readonly recipe: OptimiserRecipe,
+    readonly orthogonaliser?: Orthogonaliser,
   ) {
     const { length } = store.values;
     this.first = new Float32Array(length);
@@ -40,7 +48,7 @@ export class AdamW {
   }
 
   /** One update; `norm` is that of `gradients`. */
-  step(gradients: ReadonlyMap<string, Float32Array>, norm: number, rate: number): void {
+  async step(gradients: ReadonlyMap<string, Float32Array>, norm: number, rate: number): Promise<void> {
     const { beta1, beta2, weightDecay, clip } = this.recipe;
     const { values, segments } = this.store;
     const { first, second } = this;
@@ -48,9 +56,10 @@ export class AdamW {
     const scale = norm > clip ? clip / norm : 1;
     const size = rate / (1 - beta1 ** this.steps);
     const correction = 1 / (1 - beta2 ** this.steps);
+    await this.#stepMatrices(gradients, scale, rate);
     for (const [name, gradient] of gradients) {
       const segment = segments.get(name);
-      if (!segment) continue;
+      if (!segment || this.orthogonaliser?.handles(name)) continue;
       const keep = segment.decays ? 1 - rate * weightDecay : 1;
       // Indices are bounded by the segment; see `norm`.
       for (let i = 0, at = segment.offset; i < gradient.length; i++, at++) {
@@ -64,6 +73,35 @@ export class AdamW {
     }
   }
 
+  /** Nesterov momentum, made orthogonal. */
+  async #stepMatrices(gradients: ReadonlyMap<string, Float32Array>, scale: number, rate: number): Promise<void> {
+    const { orthogonaliser, store, recipe } = this;
+    if (!orthogonaliser) return;
+    const updates = await orthogonaliser.updates((name) => {
+      const gradient = gradients.get(name) ?? new Float32Array(store.view(name).length);
+      const momentum = store.view(name, this.first);
+      const ahead = new Float32Array(gradient.length);
+      for (let i = 0; i < gradient.length; i++) {
+        const g = (gradient[i] as number) * scale;
+        const m = MOMENTUM * (momentum[i] as number) + g;
+        momentum[i] = m;
+        ahead[i] = g + MOMENTUM * m;
+      }
+      return ahead;
+    });
+    for (const [name, update] of updates) {
+      const values = store.view(name);
+      const keep = 1 - rate * recipe.weightDecay;
+      for (let i = 0; i < values.length; i++) {
+        values[i] = (values[i] as number) * keep - rate * (update[i] as number);
+      }
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.orthogonaliser?.dispose();
+  }
+
   /** Takes the values into their average; call once per step, after running statistics have moved too. */
   follow(): void {
     const decay = Math.min(this.recipe.averaging, (1 + this.steps) / (10 + this.steps));
@@ -73,4 +111,13 @@ export class AdamW {
       average[i] = decay * (average[i] as number) + (1 - decay) * (values[i] as number);
     }
   }
+}
+
+/** The optimiser that a recipe asks for. */
+export async function createOptimiser(store: ParameterStore, recipe: OptimiserRecipe, threads = 0): Promise<Optimiser> {
+  return new Optimiser(
+    store,
+    recipe,
+    recipe.method === 'muon' ? await Orthogonaliser.create(store, threads) : undefined,
+  );
 }
