@@ -14,12 +14,15 @@ export type {
   Manifest,
   ManifestCalibration,
   ManifestCrop,
+  ManifestQuantisation,
   ManifestShard,
   ManifestTensor,
   OperatingPoint,
+  QuantisationEffect,
 } from './manifest-types.js';
 export { tensorShapes } from './names.js';
 export { type ModelPassport, type PackedModel, packModel } from './pack.js';
+export { dequantizeRows, type QuantizedTensor, quantizeRows, storedAs } from './quantized.js';
 export { readWeights, sha256 } from './read.js';
 export { parseSafetensors, type StoredTensor, writeSafetensors } from './safetensors.js';
 export { planShards } from './shards.js';

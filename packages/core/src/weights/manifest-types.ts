@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../config.js';
 
-/** Storage types a shard may hold; everything is computed in float32. */
-export type DType = 'F32' | 'F16';
+/** Storage types a shard may hold. I8 is for matrices, with a float32 scale per row beside them. */
+export type DType = 'F32' | 'F16' | 'I8';
 
 /** One safetensors file. */
 export interface ManifestShard {
@@ -47,6 +47,32 @@ export interface ManifestCalibration {
   readonly verification: readonly OperatingPoint[];
 }
 
+/** What rounding changed on one set of faces, against the weights before. */
+export interface QuantisationEffect {
+  /** Name of the set. */
+  readonly set: string;
+  readonly faces: number;
+  /** Cosine between a face's embedding before and after; absent without recognition. */
+  readonly cosine?: { readonly mean: number; readonly lowest: number };
+  /** Share of faces whose answer changed, by classifying task. */
+  readonly changed: Readonly<Record<string, number>>;
+  /** Mean absolute change of the age in years; absent without it. */
+  readonly age?: number;
+  /** Held-out figures after minus before, by name: shares as fractions, ages in years. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** How weights were rounded to fewer bits, and what that changed. */
+export interface ManifestQuantisation {
+  /** Identifier of the weights that were rounded. */
+  readonly source: string;
+  /** Storage type of the large tensors. */
+  readonly dtype: DType;
+  /** Each element to its nearest step, or each making up for the rounding of those before it. */
+  readonly rounding: 'nearest' | 'compensated';
+  readonly effects: readonly QuantisationEffect[];
+}
+
 /** The passport of a set of weights: what it is, what it may be used for, how to check and read it. */
 export interface Manifest {
   readonly format: 'swinface';
@@ -67,4 +93,6 @@ export interface Manifest {
   readonly modelCard?: string;
   /** Held-out figures, for display: name -> value. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Present where the weights were rounded after training; `metrics` are then those of the weights before. */
+  readonly quantisation?: ManifestQuantisation;
 }

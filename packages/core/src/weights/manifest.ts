@@ -9,6 +9,7 @@ import { describeIssue } from './safetensors.js';
 const finite = v.pipe(v.number(), v.finite());
 const positive = v.pipe(finite, v.gtValue(0));
 const fraction = v.pipe(finite, v.minValue(0), v.maxValue(1));
+const cosine = v.pipe(finite, v.minValue(-1), v.maxValue(1));
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const text = v.pipe(v.string(), v.maxLength(10_000));
 const fileName = v.pipe(
@@ -20,6 +21,27 @@ const ascending = <T>(key: (entry: T) => number) =>
     (list) => list.every((entry, i) => i === 0 || key(entry) > key(list[i - 1] as T)),
     'must be in ascending order',
   );
+
+const dtype = v.picklist(['F32', 'F16', 'I8']);
+
+const quantisation = v.strictObject({
+  source: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
+  dtype,
+  rounding: v.picklist(['nearest', 'compensated']),
+  effects: v.pipe(
+    v.array(
+      v.strictObject({
+        set: text,
+        faces: natural,
+        cosine: v.exactOptional(v.strictObject({ mean: cosine, lowest: cosine })),
+        changed: v.record(v.string(), fraction),
+        age: v.exactOptional(v.pipe(finite, v.minValue(0))),
+        metrics: v.record(v.string(), finite),
+      }),
+    ),
+    v.maxLength(100),
+  ),
+});
 
 const manifestSchema = v.strictObject({
   format: v.literal('swinface'),
@@ -40,7 +62,10 @@ const manifestSchema = v.strictObject({
   ),
   tensors: v.record(
     v.string(),
-    v.strictObject({ dtype: v.picklist(['F32', 'F16']), shape: v.array(natural), shard: natural }),
+    v.pipe(
+      v.strictObject({ dtype, shape: v.array(natural), shard: natural }),
+      v.check(({ dtype, shape }) => dtype !== 'I8' || shape.length >= 2, 'must not be I8: only matrices are'),
+    ),
   ),
   crops: v.pipe(
     v.array(
@@ -63,7 +88,7 @@ const manifestSchema = v.strictObject({
       v.array(
         v.strictObject({
           falseMatchRate: fraction,
-          threshold: v.pipe(finite, v.minValue(-1), v.maxValue(1)),
+          threshold: cosine,
           falseNonMatchRate: fraction,
         }),
       ),
@@ -74,6 +99,7 @@ const manifestSchema = v.strictObject({
   trainingData: v.array(text),
   modelCard: v.exactOptional(fileName),
   metrics: v.record(v.string(), finite),
+  quantisation: v.exactOptional(quantisation),
 }) satisfies v.GenericSchema<unknown, Manifest>;
 
 /**

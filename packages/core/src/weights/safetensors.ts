@@ -3,6 +3,7 @@ import { WeightsInvalidError } from '../errors.js';
 import { type HostTensor, sizeOf } from '../tensor.js';
 import { decodeFloat16, encodeFloat16 } from './float16.js';
 import type { DType } from './manifest-types.js';
+import { BYTES_PER_ELEMENT, checkedScales, dequantizeRows, quantizeRows, SCALE_SUFFIX } from './quantized.js';
 
 /** A tensor of a safetensors file, still in its storage type. */
 export interface StoredTensor {
@@ -10,9 +11,10 @@ export interface StoredTensor {
   readonly shape: readonly number[];
   /** Little-endian elements, row-major; a view into the file. */
   readonly bytes: Uint8Array;
+  /** Factor of each row [shape[0]]; with I8 only. */
+  readonly scales?: Float32Array;
 }
 
-const BYTES_PER_ELEMENT: Readonly<Record<DType, number>> = { F32: 4, F16: 2 };
 /** The format's own limit. */
 const MAX_HEADER_BYTES = 100_000_000;
 
@@ -20,7 +22,7 @@ const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const headerSchema = v.record(
   v.string(),
   v.strictObject({
-    dtype: v.picklist(['F32', 'F16']),
+    dtype: v.picklist(['F32', 'F16', 'I8']),
     shape: v.pipe(v.array(natural), v.maxLength(8)),
     data_offsets: v.strictTuple([natural, natural]),
   }),
@@ -29,6 +31,7 @@ const headerSchema = v.record(
 /**
  * Reads a safetensors file (https://huggingface.co/docs/safetensors): 8 bytes of header length, a JSON header, the data.
  * Nothing in the file is trusted: offsets must tile the data exactly, in any order, and sizes must fit shapes.
+ * An I8 matrix `X` is stored with `X.scale`, a float32 per row; it comes out as one tensor.
  *
  * @throws {WeightsInvalidError}
  */
@@ -69,12 +72,21 @@ export function parseSafetensors(file: Uint8Array, name = 'The weight file'): Re
     position = end;
   }
   if (position !== data.length) throw invalid(`${data.length - position} bytes follow the last tensor`);
-  return new Map(
+  const stored = new Map<string, StoredTensor>(
     entries.map(([tensor, { dtype, shape, data_offsets }]) => [
       tensor,
       { dtype, shape, bytes: data.subarray(...data_offsets) },
     ]),
   );
+  for (const [tensor, entry] of [...stored]) {
+    if (entry.dtype !== 'I8') continue;
+    const scales = checkedScales(tensor, entry, stored.get(tensor + SCALE_SUFFIX));
+    stored.set(tensor, { ...entry, scales });
+    stored.delete(tensor + SCALE_SUFFIX);
+  }
+  const lone = [...stored.keys()].find((tensor) => tensor.endsWith(SCALE_SUFFIX));
+  if (lone !== undefined) throw invalid(`${lone} belongs to no I8 tensor`);
+  return stored;
 }
 
 /** Where a value breaks its schema, and how. */
@@ -84,20 +96,46 @@ export function describeIssue(issue: v.BaseIssue<unknown>): string {
 }
 
 /** Widens a stored tensor to float32. */
-export function decodeTensor({ dtype, shape, bytes }: StoredTensor): HostTensor {
+export function decodeTensor({ dtype, shape, bytes, scales }: StoredTensor): HostTensor {
+  if (scales) {
+    return dequantizeRows({ shape, values: new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length), scales });
+  }
   // A copy, because a view into the file need not be aligned to its element size; not by slice(), which copies nothing in a Node Buffer.
   const aligned = new Uint8Array(bytes).buffer;
   return { shape, data: dtype === 'F16' ? decodeFloat16(new Uint16Array(aligned)) : new Float32Array(aligned) };
 }
 
-/** Writes tensors as one safetensors file, all in one storage type. */
-export function writeSafetensors(tensors: ReadonlyMap<string, HostTensor>, dtype: DType): Uint8Array {
+/** A tensor as its entries of a file. */
+function encode(name: string, tensor: HostTensor, dtype: DType): [string, StoredTensor][] {
+  const bytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer, byteOffset, byteLength);
+  const { shape, data } = tensor;
+  if (dtype !== 'I8') return [[name, { dtype, shape, bytes: bytes(dtype === 'F16' ? encodeFloat16(data) : data) }]];
+  const { values, scales } = quantizeRows(tensor);
+  return [
+    [name, { dtype, shape, bytes: bytes(values) }],
+    [name + SCALE_SUFFIX, { dtype: 'F32', shape: [scales.length], bytes: bytes(scales) }],
+  ];
+}
+
+/**
+ * Writes tensors as one safetensors file. I8 rounds each row of a matrix to the nearest step and adds its scales.
+ *
+ * @param dtype storage type of all tensors, or of each by name
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, HostTensor>,
+  dtype: DType | ((name: string) => DType),
+): Uint8Array<ArrayBuffer> {
+  const entries = [...tensors].flatMap(([name, tensor]) =>
+    encode(name, tensor, typeof dtype === 'string' ? dtype : dtype(name)),
+  );
+  // Wide elements first, so that every tensor starts at a multiple of its element's size.
+  entries.sort(([, a], [, b]) => BYTES_PER_ELEMENT[b.dtype] - BYTES_PER_ELEMENT[a.dtype]);
   const header: Record<string, { dtype: DType; shape: readonly number[]; data_offsets: [number, number] }> = {};
   let position = 0;
-  for (const [name, { shape }] of tensors) {
-    const end = position + sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
-    header[name] = { dtype, shape, data_offsets: [position, end] };
-    position = end;
+  for (const [name, { dtype, shape, bytes }] of entries) {
+    header[name] = { dtype, shape, data_offsets: [position, position + bytes.length] };
+    position += bytes.length;
   }
   const json = JSON.stringify(header);
   const text = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8)); // aligns the data to 8 bytes
@@ -105,10 +143,9 @@ export function writeSafetensors(tensors: ReadonlyMap<string, HostTensor>, dtype
   new DataView(file.buffer).setBigUint64(0, BigInt(text.length), true);
   file.set(text, 8);
   let offset = 8 + text.length;
-  for (const { data } of tensors.values()) {
-    const stored = dtype === 'F16' ? encodeFloat16(data) : data;
-    file.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), offset);
-    offset += stored.byteLength;
+  for (const [, { bytes }] of entries) {
+    file.set(bytes, offset);
+    offset += bytes.length;
   }
   return file;
 }

@@ -13,14 +13,16 @@ import {
   WeightsInvalidError,
   writeSafetensors,
 } from '@swinface/core';
-import { syntheticInput, syntheticWeights } from '@swinface/testing';
+import { expectAllClose, syntheticInput, syntheticWeights } from '@swinface/testing';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { decodeFloat16, encodeFloat16 } from '../../src/weights/float16.js';
 
 const config = PRESETS['swinface-nano'];
 const weights = syntheticWeights(config);
 let manifest: Manifest;
-let shard: Uint8Array;
+let files: ReadonlyMap<string, Uint8Array>;
+/** Reads from memory what was packed. */
+const readFile = async ({ file }: { file: string }) => files.get(file) ?? new Uint8Array();
 
 beforeAll(async () => {
   const packed = await packModel(
@@ -39,7 +41,7 @@ beforeAll(async () => {
     'F32',
   );
   manifest = packed.manifest;
-  shard = [...packed.files.values()][0] as Uint8Array;
+  files = packed.files;
 });
 
 describe('float16', () => {
@@ -106,7 +108,7 @@ describe('safetensors', () => {
     ['a trailing byte', Uint8Array.from([...file(), 0]), /1 bytes follow/],
     ['a header that is no JSON', withHeader('{"a":'), /not JSON/],
     ['a header that is no object', withHeader('[]'), /valid safetensors/],
-    ['an unknown type', withHeader('{"a":{"dtype":"I8","shape":[16],"data_offsets":[0,16]}}'), /a\.dtype/],
+    ['an unknown type', withHeader('{"a":{"dtype":"I16","shape":[8],"data_offsets":[0,16]}}'), /a\.dtype/],
     ['a shape that does not fit', withHeader('{"a":{"dtype":"F32","shape":[5],"data_offsets":[0,16]}}'), /20 bytes/],
     ['a negative side', withHeader('{"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}}'), /a\.shape/],
     ['offsets beyond', withHeader('{"a":{"dtype":"F32","shape":[8],"data_offsets":[0,32]}}'), /ends at 32/],
@@ -158,7 +160,9 @@ describe('manifest', () => {
     ['shards/0/bytes', -1, /bytes/],
     ['tensors/backbone.norm.weight', undefined, /lacks the tensor backbone\.norm\.weight/],
     ['tensors/backbone.norm.weight/shape', [191], /backbone\.norm\.weight has the wrong shape/],
-    ['tensors/backbone.norm.weight/shard', 1, /shard 1 of 1/],
+    ['tensors/backbone.norm.weight/shard', 99, /shard 99 of/],
+    ['tensors/backbone.norm.weight/dtype', 'I8', /backbone\.norm\.weight.*only matrices/],
+    ['tensors/backbone.norm.weight/dtype', 'BF16', /dtype/],
     ['tensors/intruder', { dtype: 'F32', shape: [1], shard: 0 }, /no tensor intruder/],
     ['crops/0/outputs', ['Mood'], /unknown output Mood/],
     ['crops/0/outputs', ['Age', 'Age'], /more than once/],
@@ -190,23 +194,35 @@ describe('weights', () => {
     const bytes = writeSafetensors(copy, 'F32');
     const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
     const sha256 = Buffer.from(digest).toString('hex');
-    return readWeights({ ...manifest, shards: [{ file: 'x', bytes: bytes.length, sha256 }] }, async () => bytes);
+    const tensors = Object.fromEntries(
+      Object.entries(manifest.tensors).map(([name, tensor]) => [name, { ...tensor, shard: 0 }]),
+    );
+    const shards = [{ file: 'x', bytes: bytes.length, sha256 }];
+    return readWeights({ ...manifest, tensors, shards }, async () => bytes);
   };
 
   test('come back as they were packed', async () => {
-    const read = await readWeights(manifest, async () => shard);
+    const read = await readWeights(manifest, readFile);
     expect(read.size).toBe(weights.size);
-    for (const [name, tensor] of weights) expect(read.get(name), name).toEqual(tensor);
+    for (const [name, { shape, data }] of weights) {
+      expect(read.get(name)?.shape, name).toEqual(shape);
+      expectAllClose(read.get(name)?.data ?? [], data, { atol: 0, rtol: 0, label: name });
+    }
   });
 
   test('a flipped bit is found by the hash', async () => {
-    const flipped = shard.slice();
-    flipped[flipped.length - 5] = (flipped[flipped.length - 5] as number) ^ 1;
-    await expect(readWeights(manifest, async () => flipped)).rejects.toThrow(/changed or damaged/);
+    const flipped = async (shard: { file: string }) => {
+      const bytes = (await readFile(shard)).slice();
+      bytes[bytes.length - 5] = (bytes[bytes.length - 5] as number) ^ 1;
+      return bytes;
+    };
+    await expect(readWeights(manifest, flipped)).rejects.toThrow(/changed or damaged/);
   });
 
   test('a cut file is found by its size', async () => {
-    await expect(readWeights(manifest, async () => shard.subarray(1))).rejects.toThrow(/wrong size/);
+    await expect(readWeights(manifest, async (shard) => (await readFile(shard)).subarray(1))).rejects.toThrow(
+      /wrong size/,
+    );
   });
 
   test('a NaN is named', async () => {
@@ -245,7 +261,9 @@ describe('fetchModel', () => {
   const url = 'https://site.example/models/nano.json';
   const good = () => ({
     '/models/nano.json': () => Response.json(manifest),
-    [`/models/${manifest.shards[0]?.file}`]: () => new Response(shard as Uint8Array<ArrayBuffer>),
+    ...Object.fromEntries(
+      [...files].map(([file, bytes]) => [`/models/${file}`, () => new Response(bytes as Uint8Array<ArrayBuffer>)]),
+    ),
   });
 
   test('gives checked weights and reports every byte', async () => {
@@ -253,7 +271,8 @@ describe('fetchModel', () => {
     const progress: { loaded: number; total: number }[] = [];
     const model = await fetchModel(url, { onProgress: (step) => progress.push(step) });
     expect(model.weights.get('backbone.norm.bias')).toEqual(weights.get('backbone.norm.bias'));
-    expect(progress.at(-1)).toEqual({ loaded: shard.length, total: shard.length });
+    const total = [...files.values()].reduce((sum, bytes) => sum + bytes.length, 0);
+    expect(progress.at(-1)).toEqual({ loaded: total, total });
   });
 
   test('says what a missing manifest, a missing shard and an HTML page are', async () => {
@@ -280,7 +299,7 @@ describe('fetchModel', () => {
       );
     serve({ ...good(), [`/models/${manifest.shards[0]?.file}`]: endless });
     await expect(fetchModel(url)).rejects.toThrow(/longer than it should be/);
-    expect(sent).toBeLessThan(shard.length + 4 * 2 ** 20);
+    expect(sent).toBeLessThan((manifest.shards[0]?.bytes ?? 0) + 4 * 2 ** 20);
   });
 
   test('an abort rejects with the reason of the signal', async () => {
