@@ -29,6 +29,33 @@ test('a file that did not change is not sent again', async ({ request }) => {
   expect(await second.body()).toHaveLength(0);
 });
 
+test('parts of a file come as asked for, and only of the file that was begun', async ({ request }) => {
+  const whole = await request.get('favicon.svg');
+  const body = await whole.body();
+  const etag = whole.headers().etag ?? '';
+  const part = async (headers: Record<string, string>) => {
+    const response = await request.get('favicon.svg', { headers });
+    return { status: response.status(), range: response.headers()['content-range'], body: await response.body() };
+  };
+  const size = body.length;
+  for (const [range, start, end] of [
+    ['bytes=10-', 10, size - 1],
+    ['bytes=0-0', 0, 0],
+    ['bytes=5-9', 5, 9],
+    ['bytes=-7', size - 7, size - 1],
+    [`bytes=5-${size + 100}`, 5, size - 1],
+  ] as const) {
+    const expected = { status: 206, range: `bytes ${start}-${end}/${size}`, body: body.subarray(start, end + 1) };
+    expect(await part({ Range: range }), range).toEqual(expected);
+    expect(await part({ Range: range, 'If-Range': etag }), range).toEqual(expected);
+    expect(await part({ Range: range, 'If-Range': '"another"' }), range).toMatchObject({ status: 200, body });
+  }
+  expect(await part({ Range: `bytes=${size}-` })).toMatchObject({ status: 416, range: `bytes */${size}` });
+  for (const range of ['bytes=9-5', 'bytes=0-1,3-4', 'lines=1-2', 'bytes=-']) {
+    expect(await part({ Range: range }), range).toMatchObject({ status: 200, body });
+  }
+});
+
 test('missing files are missing, and other methods refused', async ({ request }) => {
   const missing = await request.get('assets/nothing.json');
   expect(missing.status()).toBe(404);

@@ -66,6 +66,22 @@ async function locate(root, pathname) {
   return indexInfo && { path: index, info: indexInfo };
 }
 
+/**
+ * The part of a file that a request wants (RFC 9110, 14.2), for those who take up a broken download.
+ *
+ * @returns {{ start: number, end: number } | 'none' | undefined} first and last byte; 'none' if the file has none of
+ * them; undefined for the whole file, also where several parts are asked for, or the file is not the one that was begun
+ */
+function partOf({ method, headers }, etag, size) {
+  const [, from, to] = /^bytes=(\d*)-(\d*)$/.exec(headers.range ?? '') ?? [];
+  if (method !== 'GET' || from === undefined || from + to === '') return undefined;
+  if (headers['if-range'] !== undefined && headers['if-range'] !== etag) return undefined;
+  const start = from === '' ? Math.max(0, size - Number(to)) : Number(from);
+  const end = from === '' || to === '' ? size - 1 : Math.min(Number(to), size - 1);
+  if (from !== '' && to !== '' && Number(to) < Number(from)) return undefined;
+  return start <= end ? { start, end } : 'none';
+}
+
 async function answer(root, request, response) {
   const reply = (status, headers, text) => {
     response.writeHead(status, { ...HEADERS, 'Content-Type': 'text/plain; charset=utf-8', ...headers });
@@ -85,14 +101,22 @@ async function answer(root, request, response) {
     'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
     'Cache-Control': 'no-cache',
     ETag: etag,
+    'Accept-Ranges': 'bytes',
   };
   if (request.headers['if-none-match'] === etag) {
     response.writeHead(304, headers);
     return response.end();
   }
-  response.writeHead(200, { ...headers, 'Content-Length': info.size });
-  if (request.method === 'HEAD') return response.end();
-  createReadStream(path)
+  const part = partOf(request, etag, info.size);
+  if (part === 'none') return reply(416, { 'Content-Range': `bytes */${info.size}` }, 'The file has no such part.\n');
+  const { start, end } = part ?? { start: 0, end: info.size - 1 };
+  response.writeHead(part ? 206 : 200, {
+    ...headers,
+    'Content-Length': end - start + 1,
+    ...(part ? { 'Content-Range': `bytes ${start}-${end}/${info.size}` } : {}),
+  });
+  if (request.method === 'HEAD' || info.size === 0) return response.end();
+  createReadStream(path, { start, end })
     .on('error', () => response.destroy())
     .pipe(response);
 }
