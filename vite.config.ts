@@ -7,7 +7,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'node', include: ['packages/*/test/node/**/*.test.ts'], testTimeout: 60_000 },
+        test: { name: 'node', include: ['{packages/*,bench}/test/node/**/*.test.ts'], testTimeout: 60_000 },
       },
       {
         extends: true,

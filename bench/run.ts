@@ -1,0 +1,161 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import { assembleWeights, type HostTensor, parseManifest, readWeights, selectOutputs } from '@swinface/core';
+import { runReference } from '@swinface/core/reference';
+import { golden, syntheticInput } from '@swinface/testing';
+import { type BenchPage, openBenchPage } from './browser.js';
+import { type Options, parseOptions } from './options.js';
+import type { Measured, ModelName, Opened } from './page/main.js';
+import { checkOutputs, type Expected, expectedOutputs } from './report/check.js';
+import { roofline } from './report/roofline.js';
+import { spread } from './report/statistics.js';
+import { reportText } from './report/text.js';
+import type { BenchReport, Cell, ModelReport, Roofline } from './report/types.js';
+
+export async function main(
+  args: readonly string[],
+  chromium: string,
+  progress: (line: string) => void,
+): Promise<number> {
+  const options = parseOptions(args);
+  const load = loadavg()[0] ?? 0;
+  const page = await openBenchPage(chromium);
+  try {
+    const known = await page.call('contestants');
+    const engines = options.engines ?? known;
+    const unknown = engines.filter((id) => !known.includes(id));
+    if (unknown.length > 0) throw new Error(`There is no engine ${unknown.join(', ')}; there are ${known.join(', ')}.`);
+    const peak = engines.some((id) => id.includes('webgpu')) ? await page.call('peak') : undefined;
+    const models: ModelReport[] = [];
+    for (const model of options.models) models.push(await measureModel(page, model, engines, options, peak, progress));
+    const [cpu] = cpus();
+    const report: BenchReport = {
+      date: new Date().toISOString(),
+      machine: {
+        cpu: cpu?.model ?? 'unknown CPU',
+        cores: cpus().length,
+        memoryBytes: totalmem(),
+        browser: page.version,
+        load,
+      },
+      threads: options.threads,
+      rounds: options.rounds,
+      budgetSeconds: options.budget,
+      peak,
+      models,
+      foreignRequests: page.foreignRequests,
+      passed:
+        page.foreignRequests.length === 0 &&
+        models.every(({ cells }) => cells.length > 0 && cells.every(({ parity }) => parity.passed)),
+    };
+    if (options.json !== undefined) {
+      // npm moves to the root; paths are meant from where the person stands.
+      await writeFile(resolve(process.env.INIT_CWD ?? '.', options.json), `${JSON.stringify(report, null, 2)}\n`);
+    }
+    console.log(reportText(report));
+    return report.passed ? 0 : 1;
+  } finally {
+    await page.close();
+  }
+}
+
+async function measureModel(
+  page: BenchPage,
+  model: ModelName,
+  engines: readonly string[],
+  options: Options,
+  peak: BenchReport['peak'],
+  progress: (line: string) => void,
+): Promise<ModelReport> {
+  progress(`${model}: computing what is right`);
+  const expected = await rightAnswers(model);
+  await page.call('load', model, Math.max(...options.batches), options.threads);
+  const opened: Record<string, Opened> = {};
+  for (const id of engines) {
+    progress(`${model}: opening ${id}`);
+    opened[id] = await page.call('open', id);
+  }
+  const contestants = engines.filter((id) => !('skipped' in (opened[id] ?? { skipped: '' })));
+  const cells: Cell[] = [];
+  const rooflines: Roofline[] = [];
+  for (const batch of options.batches) {
+    cells.push(
+      ...(await measureBatch(page, contestants, batch, expected, options, (line) => progress(`${model}: ${line}`))),
+    );
+    if (!peak) continue;
+    const costs = await page.call('costs', batch);
+    for (const engine of contestants) {
+      const kernels = await page.call('profile', engine, batch);
+      if (kernels.length === 0) continue;
+      const milliseconds = kernels.reduce((sum, kernel) => sum + kernel.milliseconds, 0);
+      const rows = roofline(kernels, costs, peak);
+      rooflines.push({ engine, batch, kernels: kernels.length, milliseconds, rows });
+    }
+  }
+  const flops = (await page.call('costs', 1)).reduce((sum, cost) => sum + cost.flops, 0);
+  for (const id of contestants) await page.call('close', id);
+  return { model, gigaflopPerFace: flops / 1e9, engines: opened, cells, rooflines };
+}
+
+/** Every engine once, checked; then all of them in turn, round after round, each as long as its budget lasts. */
+async function measureBatch(
+  page: BenchPage,
+  engines: readonly string[],
+  batch: number,
+  expected: Expected,
+  { rounds, budget }: Options,
+  progress: (line: string) => void,
+): Promise<Cell[]> {
+  const firsts = new Map<string, Measured>();
+  const samples = new Map<string, number[]>(engines.map((id) => [id, []]));
+  for (const id of engines) {
+    const first = await page.call('run', id, batch, true);
+    firsts.set(id, first);
+    progress(`batch ${batch}, ${id}: first run ${first.milliseconds.toFixed(0)} ms`);
+  }
+  for (let round = 0; round < rounds; round++) {
+    // Another order each round, so that nobody always runs behind the same neighbour.
+    const order = [...engines.slice(round % engines.length), ...engines.slice(0, round % engines.length)];
+    for (const id of order) {
+      const own = samples.get(id) ?? [];
+      const first = firsts.get(id)?.milliseconds ?? 0;
+      const spent = own.reduce((sum, value) => sum + value, first);
+      const next = own.length > 0 ? Math.min(...own) : first;
+      if (spent + next > 1000 * budget) continue;
+      own.push((await page.call('run', id, batch, false)).milliseconds);
+    }
+  }
+  return engines.map((engine): Cell => {
+    const first = firsts.get(engine) as Measured;
+    const own = samples.get(engine) ?? [];
+    return {
+      engine,
+      batch,
+      spread: spread(own.length > 0 ? own : [first.milliseconds]),
+      cold: own.length === 0,
+      parity: checkOutputs(engine, expected, batch, first),
+      calls: first.calls ?? { dispatches: 0, submits: 0, readbacks: 0 },
+    };
+  });
+}
+
+/** SwinFace-T's golden outputs; for the default weights, the float64 reference. */
+async function rightAnswers(model: ModelName): Promise<Expected> {
+  if (model === 't') {
+    const { config, outputs } = await golden('swinface-t');
+    return expectedOutputs(selectOutputs(config), outputs);
+  }
+  const folder = new URL('../models/', import.meta.url);
+  const manifest = parseManifest(JSON.parse(await readFile(new URL('swinface-nano.json', folder), 'utf8')));
+  const weights = await readWeights(manifest, ({ file }) => readFile(new URL(file, folder)));
+  const selection = selectOutputs(manifest.config);
+  const { image } = manifest.config;
+  const input: HostTensor = syntheticInput('input', [2, 3, image, image]);
+  const { embedding, logits } = runReference(selection, assembleWeights(selection, weights), input);
+  const rows = (data: Float64Array | undefined) => {
+    const width = (data?.length ?? 0) / 2;
+    return [0, 1].map((face) => [...(data?.subarray(face * width, (face + 1) * width) ?? [])]);
+  };
+  return { embeddings: rows(embedding?.data), logits: rows(logits?.data) };
+}

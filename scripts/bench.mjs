@@ -1,0 +1,12 @@
+/** npm run bench -- [options]: this engine and others on the same graph, adapter and page; see bench/README.md. */
+import { findChromium } from './lib/chromium.mjs';
+import { installModules } from './lib/modules.mjs';
+import { main, say } from './lib/repo.mjs';
+import { importSource } from './lib/sources.mjs';
+
+await main(async () => {
+  await installModules();
+  const chromium = await findChromium();
+  const bench = await importSource('bench/run.ts');
+  return bench.main(process.argv.slice(2), chromium, (line) => say.done(line));
+});
