@@ -6,9 +6,10 @@ import { type MemoryPlan, planMemory } from './memory.js';
 import { pipelineCache } from './pipelines.js';
 
 export interface CompileHooks {
-  readonly signal?: AbortSignal | undefined;
   /** Receives the fraction of the weights that is on the GPU, 0..1. */
   readonly onProgress?: ((fraction: number) => void) | undefined;
+  /** Settles when the constants can be filled; until then pipelines compile. At once by default. */
+  readonly weights?: Promise<void> | undefined;
 }
 
 /** One dispatch, ready to be encoded. */
@@ -52,7 +53,8 @@ const TIME_SLICE = 16;
  * Creates buffers and pipelines and uploads the constants. Pipelines compile while the weights are on their way.
  *
  * @throws {UnsupportedDeviceError} if a buffer would exceed the device's limits or its memory
- * @throws the signal's reason if aborted
+ * @throws {DisposedError} if the ledger is cleared meanwhile
+ * @throws what `hooks.weights` rejects with
  */
 export async function build(device: GPUDevice, plan: Plan, ledger: BufferLedger, hooks: CompileHooks): Promise<Build> {
   const memory = planMemory(plan);
@@ -60,6 +62,8 @@ export async function build(device: GPUDevice, plan: Plan, ledger: BufferLedger,
   const cache = pipelineCache(device);
   const pipelines = Promise.all(plan.kernels.map((kernel) => cache.pipeline(kernel)));
   pipelines.catch(() => {}); // Awaited below, but uploading may fail first.
+  // A pipeline that fails does not wait for weights that may be minutes away.
+  await Promise.race([hooks.weights, pipelines.then(() => hooks.weights)]);
 
   const allocator = new Allocator(device, ledger);
   const { STORAGE, COPY_DST, COPY_SRC, UNIFORM } = GPUBufferUsage;
@@ -70,7 +74,7 @@ export async function build(device: GPUDevice, plan: Plan, ledger: BufferLedger,
   const constants = await upload(plan, allocator, hooks);
   await allocator.settle();
   const ready = await pipelines;
-  hooks.signal?.throwIfAborted();
+  ledger.assertOpen();
 
   const bufferOf = (value: Value) => buffers[memory.bufferOf.get(value) ?? -1] as GPUBuffer;
   const steps = plan.kernels.map((kernel, index): Step => {
@@ -105,7 +109,7 @@ export async function build(device: GPUDevice, plan: Plan, ledger: BufferLedger,
 async function upload(
   plan: Plan,
   allocator: Allocator,
-  { signal, onProgress }: CompileHooks,
+  { onProgress }: CompileHooks,
 ): Promise<ReadonlyMap<Constant, GPUBuffer>> {
   const { STORAGE, UNIFORM } = GPUBufferUsage;
   const constants = plan.kernels.flatMap(({ bindings }) => bindings).filter(isConstant);
@@ -122,7 +126,6 @@ async function upload(
     if (performance.now() - sliceStart < TIME_SLICE) continue;
     onProgress?.(done / total);
     await new Promise((resolve) => setTimeout(resolve, 0));
-    signal?.throwIfAborted();
     sliceStart = performance.now();
   }
   onProgress?.(1);

@@ -3,10 +3,10 @@ import type { Engine, RawOutputs } from '../engine.js';
 import { InvalidInputError } from '../errors.js';
 import { type ModelWeights, swinFace } from '../model.js';
 import type { HostTensor } from '../tensor.js';
-import { isHostTensor, mapWeights } from '../weights/assemble.js';
 import { describeAdapter } from './device.js';
 import { RecordingOps } from './graph.js';
 import { lower } from './lower.js';
+import { fillParameters, mapParameters, parametersOf } from './parameters.js';
 import type { KernelTime } from './profile.js';
 import { Program, type ProgramStatistics } from './program.js';
 
@@ -14,8 +14,11 @@ export interface CompileOptions {
   /** Stays the caller's: `dispose` does not destroy it. */
   readonly device: GPUDevice;
   readonly selection: OutputSelection;
-  /** Of the same selection, folded (`foldWeights`). Not kept. */
-  readonly weights: ModelWeights<HostTensor>;
+  /**
+   * Of the same selection, folded (`foldWeights`). Not kept. Pipelines depend on shapes alone, so they compile while a
+   * promise is pending.
+   */
+  readonly weights: ModelWeights<HostTensor> | PromiseLike<ModelWeights<HostTensor>>;
   /** Most faces of one run; memory grows with it, a run's time with the faces it is given. */
   readonly maxFaces: number;
   /** Reads FM1..FM4 back as well, for parity checks. */
@@ -51,10 +54,11 @@ export class WebGpuEngine implements Engine {
   }
 
   /**
-   * @throws {InvalidInputError} if `maxFaces` is not a positive integer, the weights are not folded, or the config has
-   * widths the kernels do not support
+   * @throws {InvalidInputError} if `maxFaces` is not a positive integer, the weights are not those of the selection or
+   * not folded, or the config has widths the kernels do not support
    * @throws {UnsupportedDeviceError} if the device's limits or memory are too small
    * @throws {DeviceLostError} if the device is lost, before or meanwhile
+   * @throws what the promise of the weights rejects with
    * @throws the signal's reason if aborted
    */
   static async compile(options: CompileOptions): Promise<WebGpuEngine> {
@@ -65,10 +69,14 @@ export class WebGpuEngine implements Engine {
     const ops = new RecordingOps();
     const { image } = selection.config;
     const input = ops.input([maxFaces, 3, image, image]);
-    const recorded = mapWeights(weights, isHostTensor, (tensor, path) => ops.constant(tensor, path));
+    const parameters = parametersOf(selection);
+    const recorded = mapParameters(parameters, (parameter, path) => ops.constant(parameter, path));
     const { levels, embedding, logits } = swinFace(ops, selection, recorded, input);
     const outputs = [embedding, logits, ...(keepLevels ? levels : [])].filter((node) => node !== undefined);
-    const program = await Program.compile(device, lower(input, outputs, maxFaces), { signal, onProgress });
+    const plan = lower(input, outputs, maxFaces);
+    const filled = Promise.resolve(weights).then((tensors) => fillParameters(parameters, tensors));
+    filled.catch(() => {}); // Awaited by the program, unless it fails before.
+    const program = await Program.compile(device, plan, { signal, onProgress, weights: filled });
     return new WebGpuEngine(program, selection, keepLevels);
   }
 

@@ -20,7 +20,7 @@ interface Tensor {
 export type Node = Tensor &
   (
     | { readonly op: 'input' }
-    | { readonly op: 'constant'; readonly data: Float32Array }
+    | { readonly op: 'constant'; readonly tensor: HostTensor }
     | { readonly op: 'patchEmbed'; readonly x: Node; readonly weights: LinearWeights<Node> }
     | { readonly op: 'layerNorm'; readonly x: Node; readonly weights: LayerNormWeights<Node> }
     | { readonly op: 'linear'; readonly x: Node; readonly weights: LinearWeights<Node> }
@@ -86,8 +86,8 @@ export class RecordingOps implements Ops<Node> {
     return { op: 'input', shape, label: 'input' };
   }
 
-  constant({ shape, data }: HostTensor, label: string): Node {
-    return { op: 'constant', shape, data, label };
+  constant(tensor: HostTensor, label: string): Node {
+    return { op: 'constant', tensor, shape: tensor.shape, label };
   }
 
   patchEmbed(x: Node, weights: LinearWeights<Node>): Node {

@@ -1,8 +1,11 @@
+import { DisposedError } from '../errors.js';
+
 /** Creates buffers and counts the bytes that are alive, so that a leak is a number that a test can see. */
 export class BufferLedger {
   readonly #device: GPUDevice;
   readonly #alive = new Set<GPUBuffer>();
   #bytes = 0;
+  #closed = false;
 
   constructor(device: GPUDevice) {
     this.#device = device;
@@ -13,15 +16,23 @@ export class BufferLedger {
     return this.#bytes;
   }
 
+  /** @throws {DisposedError} once cleared: what is created then would stay for ever */
+  assertOpen(): void {
+    if (this.#closed) throw new DisposedError('The network was disposed.');
+  }
+
+  /** @throws {DisposedError} once cleared */
   create(descriptor: GPUBufferDescriptor): GPUBuffer {
+    this.assertOpen();
     const buffer = this.#device.createBuffer(descriptor);
     this.#alive.add(buffer);
     this.#bytes += buffer.size;
     return buffer;
   }
 
-  /** Destroys every buffer that is alive. */
+  /** Destroys every buffer that is alive; no more are created. */
   clear(): void {
+    this.#closed = true;
     for (const buffer of this.#alive) buffer.destroy();
     this.#alive.clear();
     this.#bytes = 0;

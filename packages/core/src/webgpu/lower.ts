@@ -220,7 +220,7 @@ function refuse(node: Node): never {
 }
 
 function host(node: Node): HostTensor {
-  return node.op === 'constant' ? node : refuse(node);
+  return node.op === 'constant' ? node.tensor : refuse(node);
 }
 
 const linearHost = ({ weight, bias }: LinearWeights<Node>): LinearWeights<HostTensor> =>

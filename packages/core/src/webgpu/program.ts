@@ -1,4 +1,5 @@
 import { DisposedError, SwinFaceError } from '../errors.js';
+import { untilAborted } from './abort.js';
 import { type Build, build, type CompileHooks, encodeStep } from './build.js';
 import { BufferLedger } from './ledger.js';
 import { LossWatch } from './loss.js';
@@ -49,14 +50,19 @@ export class Program {
    * @throws {DeviceLostError} if the device is lost, before or meanwhile
    * @throws the signal's reason if aborted
    */
-  static async compile(device: GPUDevice, plan: Plan, hooks: CompileHooks = {}): Promise<Program> {
-    hooks.signal?.throwIfAborted();
+  static async compile(
+    device: GPUDevice,
+    plan: Plan,
+    { signal, ...hooks }: CompileHooks & { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Program> {
+    signal?.throwIfAborted();
     const ledger = new BufferLedger(device);
     const loss = new LossWatch(device);
     try {
-      const built = await loss.guard(build(device, plan, ledger, hooks));
+      const built = await untilAborted(loss.guard(build(device, plan, ledger, hooks)), signal);
       return new Program(device, plan.maxFaces, built, ledger, loss);
     } catch (error) {
+      // Also stops what is still being built.
       ledger.clear();
       throw error;
     }

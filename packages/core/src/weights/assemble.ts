@@ -3,30 +3,39 @@ import { WeightsInvalidError } from '../errors.js';
 import type { BlockWeights, ModelWeights } from '../model.js';
 import type { BatchNormWeights, LayerNormWeights, LinearWeights } from '../ops.js';
 import { type HostTensor, sizeOf } from '../tensor.js';
+import { tensorShapes } from './names.js';
 
 /** Tensors by checkpoint name. */
 export type WeightMap = ReadonlyMap<string, HostTensor>;
 
-function stack(tensors: readonly HostTensor[]): HostTensor {
-  const first = tensors[0] as HostTensor;
-  const step = sizeOf(first.shape);
-  const data = new Float32Array(tensors.length * step);
-  tensors.forEach((tensor, s) => {
-    data.set(tensor.data, s * step);
-  });
-  return { shape: [tensors.length, ...first.shape], data };
-}
+type Shape = readonly number[];
 
-function concatRows(tensors: readonly HostTensor[]): HostTensor {
-  const [, ...rest] = (tensors[0] as HostTensor).shape;
-  const rows = tensors.reduce((sum, { shape }) => sum + (shape[0] as number), 0);
-  const data = new Float32Array(rows * sizeOf(rest));
+const stackedShape = (shapes: readonly Shape[]): Shape => [shapes.length, ...(shapes[0] as Shape)];
+const joinedShape = (shapes: readonly Shape[]): Shape => {
+  const [, ...rest] = shapes[0] as Shape;
+  return [shapes.reduce((rows, shape) => rows + (shape[0] as number), 0), ...rest];
+};
+
+/** The tensors one after another, under a shape that their shapes make. */
+function lay(tensors: readonly HostTensor[], join: (shapes: readonly Shape[]) => Shape): HostTensor {
+  const shape = join(tensors.map((tensor) => tensor.shape));
+  const data = new Float32Array(sizeOf(shape));
   let offset = 0;
   for (const tensor of tensors) {
     data.set(tensor.data, offset);
     offset += tensor.data.length;
   }
-  return { shape: [rows, ...rest], data };
+  return { shape, data };
+}
+
+/** Where a network's tensors come from by checkpoint name, and how several become one. */
+interface Source<T> {
+  has(name: string): boolean;
+  get(name: string): T | undefined;
+  /** [...] each -> [S, ...] */
+  stack(tensors: readonly T[]): T;
+  /** [rows, ...] each -> [sum of rows, ...] */
+  concatRows(tensors: readonly T[]): T;
 }
 
 /**
@@ -36,28 +45,48 @@ function concatRows(tensors: readonly HostTensor[]): HostTensor {
  * @throws {WeightsInvalidError} if a needed tensor is missing
  */
 export function assembleWeights(selection: OutputSelection, weights: WeightMap): ModelWeights<HostTensor> {
+  return arrange(selection, {
+    has: (name) => weights.has(name),
+    get: (name) => weights.get(name),
+    stack: (tensors) => lay(tensors, stackedShape),
+    concatRows: (tensors) => lay(tensors, joinedShape),
+  });
+}
+
+/** The record that {@link assembleWeights} makes for a selection, with shapes in the place of tensors. */
+export function assembledShapes(selection: OutputSelection): ModelWeights<Shape> {
+  const shapes = tensorShapes(selection.config);
+  return arrange(selection, {
+    has: (name) => shapes.has(name),
+    get: (name) => shapes.get(name),
+    stack: stackedShape,
+    concatRows: joinedShape,
+  });
+}
+
+function arrange<T>(selection: OutputSelection, source: Source<T>): ModelWeights<T> {
   const { config } = selection;
-  const tensor = (name: string): HostTensor => {
-    const found = weights.get(name);
+  const tensor = (name: string): T => {
+    const found = source.get(name);
     if (!found) throw new WeightsInvalidError(`The tensor ${name} is missing.`);
     return found;
   };
-  const linear = (name: string): LinearWeights<HostTensor> =>
-    weights.has(`${name}.bias`)
+  const linear = (name: string): LinearWeights<T> =>
+    source.has(`${name}.bias`)
       ? { weight: tensor(`${name}.weight`), bias: tensor(`${name}.bias`) }
       : { weight: tensor(`${name}.weight`) };
-  const layerNorm = (name: string): LayerNormWeights<HostTensor> => ({
+  const layerNorm = (name: string): LayerNormWeights<T> => ({
     weight: tensor(`${name}.weight`),
     bias: tensor(`${name}.bias`),
   });
-  const batchNorm = (name: string): BatchNormWeights<HostTensor> => ({
+  const batchNorm = (name: string): BatchNormWeights<T> => ({
     ...layerNorm(name),
     running_mean: tensor(`${name}.running_mean`),
     running_var: tensor(`${name}.running_var`),
   });
-  const stacked = (name: (subnet: number) => string): HostTensor =>
-    stack(selection.subnets.map((subnet) => tensor(name(subnet))));
-  const stackedLinear = (name: (subnet: number) => string): LinearWeights<HostTensor> => ({
+  const stacked = (name: (subnet: number) => string): T =>
+    source.stack(selection.subnets.map((subnet) => tensor(name(subnet))));
+  const stackedLinear = (name: (subnet: number) => string): LinearWeights<T> => ({
     weight: stacked((s) => `${name(s)}.weight`),
     bias: stacked((s) => `${name(s)}.bias`),
   });
@@ -82,10 +111,10 @@ export function assembleWeights(selection: OutputSelection, weights: WeightMap):
       ? {
           subnets: {
             convs: [0, 1, 2, 3].map((level) => stacked((s) => `fam.nets.${s}.conv.convs.${level}.weight`)) as [
-              HostTensor,
-              HostTensor,
-              HostTensor,
-              HostTensor,
+              T,
+              T,
+              T,
+              T,
             ],
             channel_attention: {
               fc1: stackedLinear((s) => `fam.nets.${s}.channel_attention.mlp.1`),
@@ -102,8 +131,8 @@ export function assembleWeights(selection: OutputSelection, weights: WeightMap):
               stackedLinear((s) => `tss.nets.${s}.feature.3`),
             ] as const,
             output_fcs: {
-              weight: concatRows(selection.tasks.map(({ index }) => tensor(`om.output_fcs.${index}.weight`))),
-              bias: concatRows(selection.tasks.map(({ index }) => tensor(`om.output_fcs.${index}.bias`))),
+              weight: source.concatRows(selection.tasks.map(({ index }) => tensor(`om.output_fcs.${index}.weight`))),
+              bias: source.concatRows(selection.tasks.map(({ index }) => tensor(`om.output_fcs.${index}.bias`))),
             },
           },
         }
@@ -111,15 +140,15 @@ export function assembleWeights(selection: OutputSelection, weights: WeightMap):
   };
 }
 
-function stages(
+function stages<T>(
   config: ModelConfig,
-  linear: (name: string) => LinearWeights<HostTensor>,
-  layerNorm: (name: string) => LayerNormWeights<HostTensor>,
-  tensor: (name: string) => HostTensor,
-): ModelWeights<HostTensor>['layers'] {
+  linear: (name: string) => LinearWeights<T>,
+  layerNorm: (name: string) => LayerNormWeights<T>,
+  tensor: (name: string) => T,
+): ModelWeights<T>['layers'] {
   return config.depths.map((depth, stage) => {
     const layer = `backbone.layers.${stage}`;
-    const blocks = Array.from({ length: depth }, (_, b): BlockWeights<HostTensor> => {
+    const blocks = Array.from({ length: depth }, (_, b): BlockWeights<T> => {
       const block = `${layer}.blocks.${b}`;
       return {
         norm1: layerNorm(`${block}.norm1`),

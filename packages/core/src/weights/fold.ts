@@ -1,6 +1,8 @@
-import type { ModelWeights } from '../model.js';
+import { type OutputSelection, stageWidth } from '../config.js';
+import type { ModelWeights, SubnetWeights } from '../model.js';
 import { BATCH_NORM_EPSILON, type BatchNormWeights, type LinearWeights } from '../ops.js';
 import type { HostTensor } from '../tensor.js';
+import { assembledShapes } from './assemble.js';
 
 /** BatchNorm with running statistics as y = scale * x + shift. */
 function affine(norm: BatchNormWeights<HostTensor>): { scale: Float64Array; shift: Float64Array } {
@@ -97,3 +99,23 @@ export function foldWeights(weights: ModelWeights<HostTensor>): ModelWeights<Hos
   if (!norm) return { ...folded, subnets };
   return { ...folded, subnets: { ...others, tss: [foldIntoNext(norm, subnets.tss[0]), subnets.tss[1]] } };
 }
+
+/** The shapes of what {@link foldWeights} gives for a selection: all that is known of weights on their way. */
+export function foldedShapes(selection: OutputSelection): ModelWeights<readonly number[]> {
+  const { recognition, subnets, ...rest } = assembledShapes(selection);
+  const { config } = selection;
+  return {
+    ...rest,
+    ...(recognition
+      ? {
+          recognition: {
+            ...recognition,
+            feature: [{ weight: [config.feature, stageWidth(config, 3)], bias: [config.feature] }],
+          },
+        }
+      : {}),
+    ...(subnets ? { subnets: withoutNorm(subnets) } : {}),
+  };
+}
+
+const withoutNorm = <T>({ norm: _, ...rest }: SubnetWeights<T>): SubnetWeights<T> => rest;

@@ -197,6 +197,79 @@ describe('costs, counted on the device', () => {
   });
 });
 
+describe('weights that are still on their way', () => {
+  const deferredWeights = () => {
+    let resolve: (weights: ReturnType<typeof weightsFor>['weights']) => void = () => {};
+    const promise = new Promise<ReturnType<typeof weightsFor>['weights']>((settle) => {
+      resolve = settle;
+    });
+    return { promise, resolve };
+  };
+  const compilePromised = (
+    weights: Promise<ReturnType<typeof weightsFor>['weights']>,
+    on = device,
+    signal?: AbortSignal,
+  ) =>
+    WebGpuEngine.compile({
+      device: on,
+      selection: selectOutputs(nano.config),
+      weights,
+      maxFaces: 1,
+      ...(signal ? { signal } : {}),
+    });
+
+  test('every pipeline is compiled before they come, and the outcome is the same', async () => {
+    const fresh = await testDevice();
+    const pipeline = vi.spyOn(fresh, 'createComputePipelineAsync');
+    const buffer = vi.spyOn(fresh, 'createBuffer');
+    const { promise, resolve } = deferredWeights();
+    const compiling = compilePromised(promise, fresh);
+    await Promise.all(pipeline.mock.results.map(({ value }) => value));
+    const compiled = pipeline.mock.calls.length;
+    expect(compiled).toBeGreaterThan(0);
+    expect(buffer).not.toHaveBeenCalled();
+    resolve(weightsFor(nano.config).weights);
+    using engine = await compiling;
+    expect(pipeline).toHaveBeenCalledTimes(compiled);
+    using other = await compileNano(fresh, 1);
+    const face = faces.subarray(0, FACE);
+    expect(await engine.run(face, 1)).toEqual(await other.run(face, 1));
+    fresh.destroy();
+  });
+
+  test('their failure is the failure of the compilation', async () => {
+    const reason = new Error('the download failed');
+    await expect(compilePromised(Promise.reject(reason))).rejects.toBe(reason);
+  });
+
+  test('an abortion or the loss of the device does not wait for them, and nothing is created when they come', async () => {
+    const create = vi.spyOn(GPUDevice.prototype, 'createBuffer');
+    const { promise, resolve } = deferredWeights();
+    const reason = new Error('changed my mind');
+    const controller = new AbortController();
+    const aborted = compilePromised(promise, device, controller.signal);
+    controller.abort(reason);
+    await expect(aborted).rejects.toBe(reason);
+    const doomed = await testDevice();
+    const lost = compilePromised(promise, doomed);
+    doomed.destroy();
+    await expect(lost).rejects.toThrow(DeviceLostError);
+    resolve(weightsFor(nano.config).weights);
+    await new Promise((done) => setTimeout(done, 50));
+    expect(create).not.toHaveBeenCalled();
+  });
+
+  test('weights of another selection, of another size or not folded are refused by name', async () => {
+    const selection = selectOutputs(nano.config);
+    const compileWith = (weights: ReturnType<typeof weightsFor>['weights']) =>
+      WebGpuEngine.compile({ device, selection, weights, maxFaces: 1 });
+    await expect(compileWith(weightsFor(nano.config, [RECOGNITION]).weights)).rejects.toThrow(/subnets\.convs\.0/);
+    await expect(compileWith(weightsFor(PRESETS['swinface-micro']).weights)).rejects.toThrow(/shape \[24,3,2,2\]/);
+    await expect(compileWith(assembleWeights(selection, nano.weights))).rejects.toThrow(/foldWeights/);
+    await expect(compileWith(weightsFor(nano.config).weights)).resolves.toBeDefined();
+  });
+});
+
 describe('refuses with a typed error', () => {
   test('a wrong number of faces or of pixels, before and after which the engine works', async () => {
     using engine = await compileNano(device, 2);

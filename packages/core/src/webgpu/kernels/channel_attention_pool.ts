@@ -1,4 +1,4 @@
-import type { HostTensor } from '../../tensor.js';
+import { type HostTensor, sizeOf } from '../../tensor.js';
 import { constant, type Kernel, quarter, read, shader, type Value, write } from '../kernel.js';
 import source from './channel_attention_pool.wgsl?raw';
 import { verbatim } from './verbatim.js';
@@ -26,7 +26,7 @@ export interface ChannelAttentionPoolOptions {
 export function channelAttentionPool(options: ChannelAttentionPoolOptions): Kernel {
   const { label, x, y, maxFaces, tokens, fc1, fc2 } = options;
   const [subnets, hidden, features] = fc1.weight.shape as [number, number, number];
-  const transposed = constant(`${label}.fc2.weight`, fc2.weight.data.length, (target) => {
+  const transposed = constant(`${label}.fc2.weight`, sizeOf(fc2.weight.shape), (target) => {
     for (let s = 0; s < subnets; s++) {
       const start = s * hidden * features;
       for (let f = 0; f < features; f++) {

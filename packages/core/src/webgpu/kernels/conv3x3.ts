@@ -66,9 +66,10 @@ export function conv3x3({ label, x, y, maxFaces, size, weight, width, offset }: 
 }
 
 /** [S, outputs, C, 3, 3] -> [3 * 3, C, S * outputs], padded with zero columns to 4 * n4. */
-function columns(label: string, { shape, data }: HostTensor, n4: number): Constant {
-  const [subnets, outputs, channels] = shape as [number, number, number];
+function columns(label: string, weight: HostTensor, n4: number): Constant {
+  const [subnets, outputs, channels] = weight.shape as [number, number, number];
   return constant(label, 9 * channels * 4 * n4, (target) => {
+    const { data } = weight;
     let at = 0;
     for (let n = 0; n < subnets * outputs; n++) {
       for (let c = 0; c < channels; c++) {

@@ -1,5 +1,5 @@
 import { LAYER_NORM_EPSILON } from '../../ops.js';
-import type { HostTensor } from '../../tensor.js';
+import { type HostTensor, sizeOf } from '../../tensor.js';
 import { type Kernel, quarter, read, shader, type Value, write } from '../kernel.js';
 import source from './norm_mean.wgsl?raw';
 import { verbatim } from './verbatim.js';
@@ -19,7 +19,7 @@ export function normMean({ label, x, y, tokens, norm }: NormMeanOptions): Kernel
     label,
     code: shader(source),
     entryPoint: 'norm_mean',
-    constants: { TOKENS: tokens, C4: quarter(norm.weight.data.length, label), EPSILON: LAYER_NORM_EPSILON },
+    constants: { TOKENS: tokens, C4: quarter(sizeOf(norm.weight.shape), label), EPSILON: LAYER_NORM_EPSILON },
     bindings: [
       read(x),
       read(verbatim(`${label}.weight`, norm.weight)),

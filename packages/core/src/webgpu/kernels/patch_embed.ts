@@ -1,5 +1,5 @@
 import { LAYER_NORM_EPSILON } from '../../ops.js';
-import type { HostTensor } from '../../tensor.js';
+import { type HostTensor, sizeOf } from '../../tensor.js';
 import { constant, type Kernel, quarter, read, shader, type Value, WORKGROUP, write } from '../kernel.js';
 import source from './patch_embed.wgsl?raw';
 import { verbatim } from './verbatim.js';
@@ -20,7 +20,7 @@ export interface PatchEmbedOptions {
 export function patchEmbed({ label, image, y, size, weight, bias, norm }: PatchEmbedOptions): Kernel {
   const [channels, , patch] = weight.shape as [number, number, number];
   const taps = 3 * patch * patch;
-  const transposed = constant(`${label}.weight`, weight.data.length, (target) => {
+  const transposed = constant(`${label}.weight`, sizeOf(weight.shape), (target) => {
     for (let o = 0; o < channels; o++) {
       for (let tap = 0; tap < taps; tap++) target[tap * channels + o] = weight.data[o * taps + tap] as number;
     }

@@ -98,9 +98,10 @@ function workgroupShape(n4: number, rows: number): { columns: number; tiles: num
 }
 
 /** [S, N, K] -> [S, K, N], each row of the result times the LayerNorm's scale of that input. */
-function transposed(label: string, { shape, data }: HostTensor, scale: HostTensor | undefined): Constant {
-  const [inputs, outputs] = [...shape].reverse() as [number, number];
-  return constant(`${label}.weight`, sizeOf(shape), (target) => {
+function transposed(label: string, weight: HostTensor, scale: HostTensor | undefined): Constant {
+  const [inputs, outputs] = [...weight.shape].reverse() as [number, number];
+  return constant(`${label}.weight`, sizeOf(weight.shape), (target) => {
+    const { data } = weight;
     for (let start = 0; start < data.length; start += inputs * outputs) {
       for (let o = 0; o < outputs; o++) {
         const row = start + o * inputs;
@@ -115,12 +116,13 @@ function transposed(label: string, { shape, data }: HostTensor, scale: HostTenso
 /** The layer's bias plus its weight times the LayerNorm's shift, summed in float64. */
 function shifted(
   label: string,
-  { shape, data }: HostTensor,
+  weight: HostTensor,
   bias: HostTensor | undefined,
   shift: HostTensor | undefined,
 ): Constant {
-  const inputs = shape[shape.length - 1] ?? 1;
-  return constant(`${label}.bias`, data.length / inputs, (target) => {
+  const inputs = weight.shape[weight.shape.length - 1] ?? 1;
+  return constant(`${label}.bias`, sizeOf(weight.shape) / inputs, (target) => {
+    const { data } = weight;
     for (let o = 0; o < target.length; o++) {
       let sum = bias ? (bias.data[o] as number) : 0;
       if (shift) for (let i = 0; i < inputs; i++) sum += (data[o * inputs + i] as number) * (shift.data[i] as number);
