@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { type AlignOptions, align } from './align/align.js';
 import { benchmark } from './benchmark.js';
+import { CONVERT_FORMATS, type ConvertOptions, convert } from './convert/index.js';
 import { NO_AUGMENTATION } from './data/augment.js';
 import { LAYOUTS, openTrainingSource, writeList } from './data/index.js';
 import { DEVICES, type Device } from './engine/device.js';
@@ -101,6 +103,12 @@ async function evaluateWeights({ json, ...options }: EvaluateArguments): Promise
   else summaryLines(report).forEach(print);
 }
 
+async function alignPhotos(options: AlignOptions): Promise<void> {
+  const { images, faces, without } = await align({ ...options, print });
+  print(`${options.out}: ${faces} faces in ${images} images, ${without.length} images without a face`);
+  if (without.length > 0) print(`Without: ${without.slice(0, 20).join(', ')}${without.length > 20 ? ', ...' : ''}`);
+}
+
 interface ExportArguments {
   readonly run: string;
   readonly out: string;
@@ -132,6 +140,20 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action(runTrain);
   program
     .command('convert')
+    .description('turn weights of a PyTorch checkpoint, a safetensors file or a manifest into another kind of file')
+    .argument('<file>', 'the weights')
+    .requiredOption('--out <path>', 'output without its extension, such as models/swinface-t')
+    .addOption(
+      new Option('--to <format>', 'swinface: manifest and shards for web pages')
+        .choices([...CONVERT_FORMATS])
+        .default('swinface'),
+    )
+    .option('--licence <text>', 'terms of the weights, for the manifest')
+    .action(async (file: string, options: Omit<ConvertOptions, 'file' | 'print'>) => {
+      await convert({ ...options, file, print });
+    });
+  program
+    .command('list')
     .description("write the list of a data set that lies as its authors release it, into the data set's folder")
     .requiredOption('--folder <path>', 'the data set')
     .addOption(
@@ -141,6 +163,15 @@ export async function main(argv: readonly string[]): Promise<void> {
       const { path, samples } = await writeList(layout, folder);
       print(`${path}: ${samples} samples`);
     });
+  program
+    .command('align')
+    .description('find faces as the browser does, and write them as a list for training')
+    .requiredOption('--photos <path>', 'folder of photographs, or a list NAME.jsonl whose labels are kept')
+    .requiredOption('--out <list>', 'list NAME.jsonl to write')
+    .requiredOption('--model <file>', "MediaPipe's face_landmarker.task")
+    .option('--labels', 'add 72 landmarks and pseudo-labels of 17 action units')
+    .option('--limit <count>', 'at most this many images', wholeNumber)
+    .action(alignPhotos);
   program
     .command('benchmark')
     .description("time a recipe's training step on made-up faces")

@@ -1,6 +1,14 @@
 export type { BatchSource, SoftmaxTarget, TrainingBatch, VectorTarget } from './batch.js';
 export { type Benchmark, benchmark } from './benchmark.js';
 export {
+  CONVERT_FORMATS,
+  type ConvertFormat,
+  type ConvertOptions,
+  type ConvertSummary,
+  convert,
+} from './convert/index.js';
+export type { Ignored } from './convert/tensors.js';
+export {
   type DataRecipe,
   LAYOUTS,
   type LayoutReader,

@@ -7,6 +7,7 @@ export {
   type LoadProgress,
 } from './delivery/fetch-model.js';
 export { MODEL_CACHE } from './delivery/model-cache.js';
+export { decodeFloat16 } from './float16.js';
 export { foldWeights } from './fold.js';
 export { parseManifest } from './manifest.js';
 export type {

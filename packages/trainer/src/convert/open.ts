@@ -1,0 +1,150 @@
+import { InvalidInputError, type Manifest, WeightsInvalidError } from '@swinface/core';
+import { loadModel } from '../evaluate/model-files.js';
+import { type ByteSource, FileSource } from './bytes.js';
+import { PickleObject, PickleTuple, type PickleValue } from './pickle.js';
+import { openPytorch, PickledTensor, type PytorchCheckpoint } from './pytorch.js';
+import { openSafetensors } from './safetensors-file.js';
+import type { Ignored, LazyTensor } from './tensors.js';
+
+/** A file's tensors by the name they have in it, and what else was found. */
+export interface WeightFile {
+  /** Kind of file, for people. */
+  readonly format: string;
+  readonly tensors: ReadonlyMap<string, LazyTensor>;
+  readonly ignored: readonly Ignored[];
+  /** Of our own files. */
+  readonly manifest?: Manifest;
+}
+
+/** First bytes of `torch.save` before 1.6: a pickled magic number. */
+const LEGACY_PYTORCH = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+const ACCEPTED = 'a PyTorch checkpoint (.pt, .pth), a safetensors file, or the manifest (.json) of a model of ours';
+
+const startsWith = (bytes: Uint8Array, prefix: readonly number[]) => prefix.every((byte, i) => bytes[i] === byte);
+
+/**
+ * Opens a weight file of any kind that is known, by its content.
+ *
+ * @param use is called with the opened file, which closes when it ends
+ * @throws {InvalidInputError} if there is no such file, or it is of no kind that is known
+ * @throws {WeightsInvalidError} if it is damaged or holds what is refused
+ */
+export async function withWeightFile<T>(path: string, use: (file: WeightFile) => Promise<T>): Promise<T> {
+  const source = await FileSource.open(path);
+  try {
+    return await use(await openWeightFile(source, path));
+  } finally {
+    await source.close();
+  }
+}
+
+async function openWeightFile(source: ByteSource, path: string): Promise<WeightFile> {
+  const head = await source.read(0, Math.min(source.size, 16));
+  if (startsWith(head, [0x50, 0x4b])) return fromPytorch(await openPytorch(source));
+  if (startsWith(head, LEGACY_PYTORCH)) {
+    throw new WeightsInvalidError(`${path} was saved in the format that PyTorch used before version 1.6.`, {
+      expected: 'a zip archive, as torch.save writes since',
+      hint: 'In PyTorch: torch.save(torch.load(FILE, map_location="cpu", weights_only=True), NEW).',
+    });
+  }
+  if (head[0] === 0x80) throw unknown(path, 'a bare pickle');
+  if (head[0] === 0x7b) return fromManifest(path);
+  // A header length of less than 2^48 and the brace that opens a JSON object.
+  if (startsWith(head.subarray(6), [0, 0, 0x7b])) {
+    return { format: 'safetensors', tensors: await openSafetensors(source), ignored: [] };
+  }
+  throw unknown(path, head.length === 0 ? 'an empty file' : `first bytes ${[...head.subarray(0, 8)].join(' ')}`);
+}
+
+const unknown = (path: string, actual: string) =>
+  new InvalidInputError(`${path} is no weight file that can be read.`, { expected: ACCEPTED, actual });
+
+async function fromManifest(path: string): Promise<WeightFile> {
+  const { manifest, weights } = await loadModel(path);
+  const tensors = new Map<string, LazyTensor>();
+  for (const [name, { shape, data }] of weights) {
+    tensors.set(name, { type: 'F32', shape, read: async () => data });
+  }
+  return { format: 'model with a manifest', tensors, ignored: [], manifest };
+}
+
+/** Parts of the authors' checkpoint by their key in it, and what their tensors' names begin with. */
+const STATE_DICTS: Readonly<Record<string, string>> = {
+  state_dict_backbone: 'backbone',
+  state_dict_fam: 'fam',
+  state_dict_tss: 'tss',
+  state_dict_om: 'om',
+};
+const TRAINING_ONLY: Readonly<Record<string, string>> = {
+  state_dict_softmax_fc: 'the classifier of the training identities, which only training needs',
+  state_optimizer: "the optimiser's state, which only training needs",
+  state_lr_scheduler: "the learning rate's schedule, which only training needs",
+  epoch: "the training run's position",
+  global_step: "the training run's position",
+  local_step: "the training run's position",
+};
+
+/** @throws {WeightsInvalidError} if the checkpoint is neither laid out as the authors' nor one plain state_dict */
+export function fromPytorch(checkpoint: PytorchCheckpoint): WeightFile {
+  const root = checkpoint.value;
+  if (!(root instanceof Map)) {
+    throw new WeightsInvalidError('The checkpoint holds no weights by name.', {
+      expected: 'a dict of state_dicts, or one state_dict',
+      actual: describe(root),
+    });
+  }
+  const tensors = new Map<string, LazyTensor>();
+  const ignored: Ignored[] = [];
+  const add = (name: string, tensor: PickledTensor) => {
+    if (tensors.has(name)) throw new WeightsInvalidError(`The checkpoint has the tensor ${name} twice.`);
+    tensors.set(name, checkpoint.lazy(name, tensor));
+  };
+  for (const [key, value] of root) {
+    const name = String(key);
+    const part = Object.hasOwn(STATE_DICTS, name) ? STATE_DICTS[name] : undefined;
+    if (part !== undefined) {
+      if (!(value instanceof Map)) throw new WeightsInvalidError(`${name} is no state_dict but ${describe(value)}.`);
+      for (const [inner, tensor] of value) {
+        if (!(tensor instanceof PickledTensor)) {
+          throw new WeightsInvalidError(`${name} holds ${describe(tensor)} as ${JSON.stringify(String(inner))}.`, {
+            expected: 'tensors',
+          });
+        }
+        add(`${part}.${String(inner).replace(/^module\./, '')}`, tensor);
+      }
+    } else if (value instanceof PickledTensor) {
+      add(name.replace(/^module\./, ''), value);
+    } else {
+      const why = Object.hasOwn(TRAINING_ONLY, name) ? TRAINING_ONLY[name] : undefined;
+      ignored.push({ what: name, tensors: countTensors(value), why: why ?? 'not part of the network' });
+    }
+  }
+  return { format: 'PyTorch checkpoint', tensors, ignored };
+}
+
+/** Tensors in a value; each container is entered once, however often it is referred to. */
+function countTensors(value: PickleValue): number {
+  const seen = new Set<PickleValue>();
+  const queue = [value];
+  let count = 0;
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (next instanceof PickledTensor) count++;
+    const inner =
+      next instanceof Map ? next.values() : Array.isArray(next) ? next : next instanceof PickleTuple ? next.items : [];
+    for (const item of inner) {
+      if (typeof item !== 'object' || item === null || seen.has(item)) continue;
+      seen.add(item);
+      queue.push(item);
+    }
+  }
+  return count;
+}
+
+function describe(value: PickleValue): string {
+  if (value === null) return 'None';
+  if (value instanceof Map) return `a dict of ${value.size} entries`;
+  if (Array.isArray(value)) return `a list of ${value.length} entries`;
+  if (value instanceof PickleTuple) return `a tuple of ${value.items.length} entries`;
+  if (value instanceof PickleObject) return `a ${value.kind}`;
+  return typeof value === 'object' ? 'bytes' : `a ${typeof value}`;
+}
