@@ -5,6 +5,8 @@ import type { Recipe } from './recipe.js';
 export const ACTION_UNITS = [1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 15, 17, 20, 23, 24, 25, 26] as const;
 /** Name of the head that predicts {@link ACTION_UNITS}. */
 export const ACTION_UNITS_TASK = 'Action Units';
+/** Name of the head that predicts {@link LANDMARKS}. */
+export const LANDMARKS_TASK = 'Landmarks';
 /** Number of facial landmarks learnt as an auxiliary task. */
 export const LANDMARKS = 72;
 
@@ -19,7 +21,7 @@ export const HEADS: Readonly<Record<'action-units' | 'landmarks' | 'race', Extra
       labels: ACTION_UNITS.map((unit) => `AU${unit}`),
     },
   },
-  landmarks: { subnet: 'Whole', task: { name: 'Landmarks', kind: 'regression', logits: 2 * LANDMARKS } },
+  landmarks: { subnet: 'Whole', task: { name: LANDMARKS_TASK, kind: 'regression', logits: 2 * LANDMARKS } },
   // For studies of bias only; weights that are handed out must not have it.
   race: {
     subnet: 'Whole',

@@ -1,6 +1,6 @@
 import type { CropGeometry } from './crop.js';
 import type { Random } from './random.js';
-import { TEMPLATE_SIDE } from './similarity.js';
+import { type Point, TEMPLATE_SIDE } from './similarity.js';
 
 /** How a face is varied in training; probabilities in 0 .. 1. */
 export interface Augmentation {
@@ -54,6 +54,40 @@ const SIDE = TEMPLATE_SIDE;
 const AREA = SIDE * SIDE;
 const CENTRE = (SIDE - 1) / 2;
 
+/** How a crop's pixels lie in the network's input: turned, scaled, shifted, mirrored. */
+export interface Placement {
+  /** Crop pixels per input pixel, times the cosine and the sine of the turn. */
+  readonly cos: number;
+  readonly sin: number;
+  readonly shiftX: number;
+  readonly shiftY: number;
+  /** -1 where left and right are exchanged, else 1. */
+  readonly mirror: number;
+  /** Middle of the crop. */
+  readonly middle: number;
+}
+
+function drawPlacement({ side, scale }: CropGeometry, options: Augmentation, random: Random): Placement {
+  const [low, high] = options.zoom;
+  const zoom = low * (high / low) ** random.uniform();
+  const angle = (options.rotation * random.normal() * Math.PI) / 180;
+  const shiftX = random.uniform(-options.shift, options.shift);
+  const shiftY = random.uniform(-options.shift, options.shift);
+  const mirror = random.uniform() < options.flip ? -1 : 1;
+  const cos = (Math.cos(angle) * scale) / zoom;
+  const sin = (Math.sin(angle) * scale) / zoom;
+  return { cos, sin, shiftX, shiftY, mirror, middle: (side - 1) / 2 };
+}
+
+/** A point of the crop in the pixels of the network's input. */
+export function placePoint([x, y]: Point, { cos, sin, shiftX, shiftY, mirror, middle }: Placement): Point {
+  const [dx, dy] = [x - middle, y - middle];
+  const square = cos * cos + sin * sin;
+  const u = (cos * dx + sin * dy) / square;
+  const v = (cos * dy - sin * dx) / square;
+  return [u * mirror + CENTRE + shiftX, v + CENTRE + shiftY];
+}
+
 /** Varies cached crops into network input; keeps scratch memory between calls. */
 export class Augmenter {
   private readonly scratch = new Float32Array(AREA);
@@ -64,9 +98,17 @@ export class Augmenter {
    *
    * @param crop [side, side, C] as in `geometry`.
    * @param image receives RGB [3, 112, 112] in [-1, 1].
+   * @returns where the crop's pixels went
    */
-  apply(crop: Uint8Array, geometry: CropGeometry, options: Augmentation, random: Random, image: Float32Array): void {
-    this.resample(crop, geometry, options, random, image);
+  apply(
+    crop: Uint8Array,
+    geometry: CropGeometry,
+    options: Augmentation,
+    random: Random,
+    image: Float32Array,
+  ): Placement {
+    const placement = drawPlacement(geometry, options, random);
+    this.resample(crop, geometry, placement, image);
     if (random.uniform() < options.border) coverBorder(image, random);
     if (options.colour > 0) shiftColour(image, options.colour, random);
     if (random.uniform() < options.distort) this.distort(image, random);
@@ -76,25 +118,16 @@ export class Augmenter {
       image[i] = (Math.max(0, Math.min(255, v)) - 127.5) / 127.5;
     }
     if (random.uniform() < options.erase) erase(image, random);
+    return placement;
   }
 
   /** One bilinear affine resampling: zoom, rotation, shift and flip at once. */
   private resample(
     crop: Uint8Array,
-    { side, scale, channels }: CropGeometry,
-    options: Augmentation,
-    random: Random,
+    { side, channels }: CropGeometry,
+    { cos, sin, shiftX, shiftY, mirror, middle }: Placement,
     image: Float32Array,
   ): void {
-    const [low, high] = options.zoom;
-    const zoom = low * (high / low) ** random.uniform();
-    const angle = (options.rotation * random.normal() * Math.PI) / 180;
-    const shiftX = random.uniform(-options.shift, options.shift);
-    const shiftY = random.uniform(-options.shift, options.shift);
-    const mirror = random.uniform() < options.flip ? -1 : 1;
-    const cos = (Math.cos(angle) * scale) / zoom;
-    const sin = (Math.sin(angle) * scale) / zoom;
-    const middle = (side - 1) / 2;
     const limit = side - 1;
     for (let row = 0; row < SIDE; row++) {
       const v = row - CENTRE - shiftY;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InvalidInputError } from '@swinface/core';
+import { ACTION_UNITS, LANDMARKS } from '../heads.js';
 import { ARCFACE_TEMPLATE, type FivePoints, type Point } from './similarity.js';
 import { TarArchive } from './tar.js';
 
@@ -26,6 +27,10 @@ export interface FaceSample {
   readonly attributes?: string;
   /** How many taggers chose each expression. */
   readonly votes?: Readonly<Record<string, number>>;
+  /** x, y of 72 landmarks in the pixels of the stored image. */
+  readonly landmarks?: readonly number[];
+  /** How strongly each of the 17 action units shows, 0 to 1. */
+  readonly actionUnits?: readonly number[];
 }
 
 /** A list of samples and the images that go with it. */
@@ -49,6 +54,11 @@ const isFivePoints = (value: unknown): value is FivePoints =>
 const isVotes = (value: unknown): value is Record<string, number> =>
   typeof value === 'object' && value !== null && Object.values(value).every((v) => typeof v === 'number' && v >= 0);
 
+const areNumbers = (value: unknown, length: number, low: number, high: number): value is number[] =>
+  Array.isArray(value) &&
+  value.length === length &&
+  value.every((v) => typeof v === 'number' && Number.isFinite(v) && v >= low && v <= high);
+
 /**
  * Parses one line of a list.
  *
@@ -65,6 +75,7 @@ export function parseSample(line: string, where: string): FaceSample {
     return fail('a JSON object');
   }
   const { key, shard, file, points, split, age, gender, race, identity, number, attributes, votes } = record;
+  const { landmarks, actionUnits } = record;
   if (typeof key !== 'string' || typeof file !== 'string') return fail('strings `key` and `file`');
   if (shard !== undefined && typeof shard !== 'string') return fail('a string `shard`');
   if (points !== undefined && points !== null && !isFivePoints(points))
@@ -75,6 +86,12 @@ export function parseSample(line: string, where: string): FaceSample {
     return fail('`attributes`: 40 characters 0 or 1');
   }
   if (votes !== undefined && !isVotes(votes)) return fail('`votes`: a count per expression');
+  if (landmarks !== undefined && !areNumbers(landmarks, 2 * LANDMARKS, -1e5, 1e5)) {
+    return fail(`\`landmarks\`: ${2 * LANDMARKS} numbers`);
+  }
+  if (actionUnits !== undefined && !areNumbers(actionUnits, ACTION_UNITS.length, 0, 1)) {
+    return fail(`\`actionUnits\`: ${ACTION_UNITS.length} numbers in 0..1`);
+  }
   return {
     key,
     file,
@@ -88,6 +105,8 @@ export function parseSample(line: string, where: string): FaceSample {
     ...(typeof number === 'number' ? { number } : {}),
     ...(attributes === undefined ? {} : { attributes }),
     ...(votes === undefined ? {} : { votes }),
+    ...(landmarks === undefined ? {} : { landmarks }),
+    ...(actionUnits === undefined ? {} : { actionUnits }),
   };
 }
 

@@ -68,3 +68,9 @@ export function invertSimilarity(s: Similarity): Similarity {
   const [a, b] = [s.a / d, -s.b / d];
   return { a, b, tx: -a * s.tx + b * s.ty, ty: -b * s.tx - a * s.ty };
 }
+
+/** Where `s` takes a point. */
+export const applySimilarity = ({ a, b, tx, ty }: Similarity, [x, y]: Point): Point => [
+  a * x - b * y + tx,
+  b * x + a * y + ty,
+];

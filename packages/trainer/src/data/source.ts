@@ -1,10 +1,12 @@
 import { InvalidInputError, SUBNETS, type Task } from '@swinface/core';
 import type { BatchSource, SoftmaxTarget, TrainingBatch } from '../batch.js';
+import { ACTION_UNITS, ACTION_UNITS_TASK, LANDMARKS, LANDMARKS_TASK } from '../heads.js';
 import { type Augmentation, Augmenter } from './augment.js';
 import type { CropCache } from './cache.js';
 import { softmaxTargets } from './labels.js';
 import { Random } from './random.js';
 import { TEMPLATE_SIDE } from './similarity.js';
+import { placeLandmarks, VectorLabels } from './vector-labels.js';
 
 const IMAGE = 3 * TEMPLATE_SIDE * TEMPLATE_SIDE;
 
@@ -84,6 +86,8 @@ export class MixedSource implements BatchSource {
         { target: new Float32Array(batch * logits), weight: new Float32Array(batch) },
       ]),
     );
+    const actionUnits = new VectorLabels(batch, ACTION_UNITS.length);
+    const landmarks = new VectorLabels(batch, 2 * LANDMARKS);
     let slot = 0;
     for (const [p, part] of this.parts.entries()) {
       const crop = new Uint8Array(part.cache.cropBytes);
@@ -95,7 +99,12 @@ export class MixedSource implements BatchSource {
         // Each face has its own stream, so a batch depends on the seed and its number alone, not on what came before.
         const random = new Random(this.seed, this.step, slot);
         const image = images.subarray(slot * IMAGE, (slot + 1) * IMAGE);
-        this.augmenter.apply(crop, part.cache.geometry, part.augmentation, random, image);
+        const placement = this.augmenter.apply(crop, part.cache.geometry, part.augmentation, random, image);
+        if (sample.actionUnits) actionUnits.set(slot, sample.actionUnits);
+        if (sample.landmarks) {
+          const points = sample.points ?? part.cache.dataset.meanPoints;
+          if (points) landmarks.set(slot, placeLandmarks(sample.landmarks, points, part.cache.geometry, placement));
+        }
         for (const [task, distribution] of softmaxTargets(sample)) {
           softmax[task]?.target.set(distribution, slot * distribution.length);
           softmax[task]?.weight.fill(1, slot, slot + 1);
@@ -122,6 +131,8 @@ export class MixedSource implements BatchSource {
       images,
       softmax,
       age: { years, weight: ageWeight },
+      sigmoid: { [ACTION_UNITS_TASK]: actionUnits },
+      regression: { [LANDMARKS_TASK]: landmarks },
       ...(dims > 0 ? { embedding: { target, weight: embeddingWeight } } : {}),
       ...(this.parts.some(({ identities }) => identities) ? { identity: { label, weight: identityWeight } } : {}),
     };
