@@ -34,18 +34,22 @@ const CROP = 112;
 /** Of the crop, what is left out at each edge: mostly hair and background. */
 const MARGIN = CROP / 8;
 
-/** Side of the face's box in source pixels: useless, and enough for the 112 pixels of the crop. */
-const SIDE = { none: 20, full: 100 };
+// Where each part begins and ends to matter. All but the angle were set on 150 faces of LFW, disturbed in steps: at a part
+// of one half, the default weights' embedding has a cosine of 0.85 with that of the undisturbed picture, at 0.1 about 0.6.
+/** Longer side of the face's box in source pixels, on a logarithmic scale. */
+const SIDE = { none: 16, full: 64 };
 /** Degrees off the camera. */
-const ANGLE = { full: 15, none: 65 };
-/** Variance of the Laplacian over variance of the luma, which no change of light or contrast touches. */
-const SHARPNESS = { none: 0.005, full: 0.1 };
+const ANGLE = { full: 15, none: 55 };
+/** Variance of the Laplacian over variance of the luma, which no change of light or contrast touches; logarithmic. */
+const SHARPNESS = { none: 0.002, full: 0.04 };
+/** What rounding three channels to bytes adds to the variance of the Laplacian; in the dark it would pass for detail. */
+const ROUNDING = (20 / 12) * (0.299 ** 2 + 0.587 ** 2 + 0.114 ** 2);
 /** Luma of the brightest tenth: reflexes and eye whites, which good light shows on skin of every tone. */
-const DARKNESS = { none: 20, full: 130 };
+const DARKNESS = { none: 30, full: 130 };
 /** Share of pixels burnt out (luma from 250). */
-const BURNT = { full: 0.05, none: 0.4 };
+const BURNT = { full: 0.03, none: 0.6 };
 /** Luma of the darkest tenth: pupils, nostrils, brows. */
-const HAZE = { full: 110, none: 210 };
+const HAZE = { full: 120, none: 220 };
 
 /**
  * How well a face can be recognised from this picture: size, direction, blur and light, each 0..1, and what to do about it.
@@ -55,7 +59,7 @@ const HAZE = { full: 110, none: 210 };
 export function faceQuality({ box, pose, crop }: QualityInput): FaceQuality {
   checkBox(box);
   const angle = angleToCamera(pose);
-  const size = ramp(Math.max(box.width, box.height), SIDE);
+  const size = logarithmicRamp(Math.max(box.width, box.height), SIDE);
   const towards = ramp(angle, ANGLE);
   const seen = crop && lookAt(crop);
   const light = seen && Math.min(seen.dark, seen.bright);
@@ -114,7 +118,7 @@ function lookAt({ data, width, height }: Pixels): { sharpness: number; dark: num
   const sorted = values.sort();
   const burnt = sorted.filter((value) => value >= 250).length / sorted.length;
   return {
-    sharpness: spread > 1 ? ramp(variance(edges) / spread, SHARPNESS) : 0,
+    sharpness: spread > 1 ? logarithmicRamp((variance(edges) - ROUNDING) / spread, SHARPNESS) : 0,
     dark: ramp(sorted[Math.floor(0.9 * sorted.length)] as number, DARKNESS),
     bright: Math.min(ramp(burnt, BURNT), ramp(sorted[Math.floor(0.1 * sorted.length)] as number, HAZE)),
   };
@@ -127,6 +131,13 @@ function variance(values: Float64Array): number {
 
 const clamp01 = (value: number): number => Math.min(1, Math.max(0, value));
 
+interface Ends {
+  readonly none: number;
+  readonly full: number;
+}
+
 /** 0 at `none` and beyond, 1 at `full` and beyond, straight in between; either may be the larger. */
-const ramp = (value: number, { none, full }: { readonly none: number; readonly full: number }): number =>
-  clamp01((value - none) / (full - none));
+const ramp = (value: number, { none, full }: Ends): number => clamp01((value - none) / (full - none));
+
+const logarithmicRamp = (value: number, { none, full }: Ends): number =>
+  ramp(Math.log(Math.max(value, 1e-9)), { none: Math.log(none), full: Math.log(full) });

@@ -1,6 +1,7 @@
+import { InvalidInputError } from '@swinface/core';
 import { dot } from '../matching.js';
-import { normalised } from '../numeric.js';
-import { centreOf, intersectionOverUnion, sideOf } from './boxes.js';
+import { firstNonFinite, normalised } from '../numeric.js';
+import { centreOf, checkBox, intersectionOverUnion, sideOf } from './boxes.js';
 import { OneEuroFilter, type OneEuroOptions } from './one-euro.js';
 import type { Box, Detection, Points, Track } from './types.js';
 
@@ -27,6 +28,29 @@ const MAY_BE_REPLACED = 0.5;
 /** Share of a trusted new embedding in the remembered one. */
 const EMBEDDING_SHARE = 0.2;
 
+/** A detection that was checked. */
+export interface CheckedDetection {
+  readonly box: Box;
+  readonly points: Points | undefined;
+  /** Of length 1. */
+  readonly embedding: Float32Array | undefined;
+  /** 0..1: embeddings of pictures at half the full quality count fully. */
+  readonly trust: number;
+}
+
+/** @throws {InvalidInputError} if a number is not finite, the box empty or the embedding zero */
+export function checkedDetection({ box, points, embedding, quality }: Detection): CheckedDetection {
+  checkBox(box);
+  const trust = quality ? Math.min(1, 2 * quality.score) : 1;
+  if ((points && firstNonFinite(points.flat()) >= 0) || !(trust >= 0)) {
+    throw new InvalidInputError('A detection of a face is not usable.', {
+      expected: 'points of finite numbers and a quality score within 0..1',
+      actual: JSON.stringify({ points, score: quality?.score }),
+    });
+  }
+  return { box, points, embedding: embedding && normalised(embedding, 'The embedding of a face'), trust };
+}
+
 /** What is known of one track. */
 export class TrackState {
   readonly id: number;
@@ -40,6 +64,7 @@ export class TrackState {
   #embedding: Float32Array | undefined;
   #boxFilter: OneEuroFilter;
   #pointFilter: OneEuroFilter;
+  #pointCount = 0;
 
   constructor(id: number, time: number, smoothing: OneEuroOptions) {
     this.id = id;
@@ -59,11 +84,11 @@ export class TrackState {
    * How well a detection fits, above 0 and at most 2: up to 1 by place, and 1 more or less by likeness. Undefined where
    * it cannot be this face.
    */
-  fit(detection: Detection, time: number, scale: LikenessScale): number | undefined {
+  fit(detection: CheckedDetection, time: number, scale: LikenessScale): number | undefined {
     const place = this.#placeFit(detection.box, time);
     const similarity = this.#similarity(detection);
     if (similarity === undefined) return place;
-    const trust = trustOf(detection);
+    const { trust } = detection;
     if (place === undefined) return similarity >= scale.recognised ? trust : undefined;
     const middle = (scale.same + scale.stranger) / 2;
     const likeness = clamp((similarity - middle) / Math.max(scale.same - middle, 1e-6), -1, 1) * trust;
@@ -73,7 +98,7 @@ export class TrackState {
   }
 
   /** Takes a detection in. */
-  see(detection: Detection, time: number): Track {
+  see(detection: CheckedDetection, time: number): Track {
     const elapsed = time - this.#lastSeen;
     if (elapsed > MAY_BE_REPLACED) {
       this.#boxFilter = new OneEuroFilter(this.#smoothing);
@@ -110,9 +135,9 @@ export class TrackState {
     return (1 - away + intersectionOverUnion(box, expected)) / 2;
   }
 
-  #similarity({ embedding }: Detection): number | undefined {
+  #similarity({ embedding }: CheckedDetection): number | undefined {
     if (!embedding || this.#embedding?.length !== embedding.length) return undefined;
-    return dot(this.#embedding, normalised(embedding, 'The embedding of a face'));
+    return dot(this.#embedding, embedding);
   }
 
   #move(box: Box, elapsed: number): void {
@@ -125,15 +150,16 @@ export class TrackState {
     this.#box = box;
   }
 
-  #remember(detection: Detection): void {
-    const { embedding } = detection;
+  #remember({ embedding, trust }: CheckedDetection): void {
     if (!embedding) return;
-    const fresh = normalised(embedding, 'The embedding of a face');
     const old = this.#embedding;
-    const share = EMBEDDING_SHARE * trustOf(detection);
-    const blend =
-      old?.length === fresh.length ? fresh.map((value, i) => value * share + (old[i] ?? 0) * (1 - share)) : fresh;
-    this.#embedding = normalised(blend, 'The embedding of a face');
+    if (old?.length !== embedding.length) {
+      this.#embedding = embedding;
+      return;
+    }
+    const share = EMBEDDING_SHARE * trust;
+    const blend = embedding.map((value, i) => value * share + (old[i] ?? 0) * (1 - share));
+    this.#embedding = normalised(blend, 'The embedding of a track');
   }
 
   #smoothedBox({ x, y, width, height }: Box, time: number, side: number): Box {
@@ -146,12 +172,11 @@ export class TrackState {
   }
 
   #smoothed(points: Points, time: number, side: number): Points {
+    if (points.length !== this.#pointCount) this.#pointFilter = new OneEuroFilter(this.#smoothing);
+    this.#pointCount = points.length;
     const flat = this.#pointFilter.update(points.flat(), time, side);
     return points.map((_, i) => [flat[2 * i] as number, flat[2 * i + 1] as number]);
   }
 }
-
-/** 0..1: embeddings of pictures at half the full quality count fully. */
-const trustOf = ({ quality }: Detection): number => (quality ? clamp(2 * quality.score, 0, 1) : 1);
 
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));

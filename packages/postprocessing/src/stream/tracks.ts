@@ -1,9 +1,8 @@
 import { InvalidInputError, type OperatingPoint } from '@swinface/core';
 import { operatingPoint } from '../matching.js';
 import { cheapestAssignment } from './assignment.js';
-import { checkBox } from './boxes.js';
 import type { OneEuroOptions } from './one-euro.js';
-import { type LikenessScale, TrackState } from './track-state.js';
+import { type CheckedDetection, checkedDetection, type LikenessScale, TrackState } from './track-state.js';
 import type { Detection, Track, TracksUpdate } from './types.js';
 
 /** How {@link FaceTracks} follows faces. */
@@ -69,11 +68,11 @@ export class FaceTracks {
         hint: 'Make new FaceTracks where a video starts over.',
       });
     }
-    for (const { box } of detections) checkBox(box);
-    const assigned = this.#assign(detections, time);
+    const checked = detections.map(checkedDetection);
+    const assigned = this.#assign(checked, time);
     this.#time = time;
-    const states = detections.map((_, i) => assigned[i] ?? new TrackState(this.#next++, time, this.#smoothing));
-    const tracks = detections.map((detection, i): Track => (states[i] as TrackState).see(detection, time));
+    const states = checked.map((_, i) => assigned[i] ?? new TrackState(this.#next++, time, this.#smoothing));
+    const tracks = checked.map((detection, i): Track => (states[i] as TrackState).see(detection, time));
     const [lost, ended]: [TrackState[], number[]] = [[], []];
     for (const state of this.#states) {
       if (states.includes(state)) continue;
@@ -85,7 +84,7 @@ export class FaceTracks {
   }
 
   /** The known track of each detection, where one fits: the pairs with the largest sum of fits. */
-  #assign(detections: readonly Detection[], time: number): readonly (TrackState | undefined)[] {
+  #assign(detections: readonly CheckedDetection[], time: number): readonly (TrackState | undefined)[] {
     const known = this.#states.filter(({ lastSeen }) => time - lastSeen <= this.#patience);
     // As many empty columns as rows: to stay unpaired costs 0, which is what a pair that does not fit costs too.
     const costs = detections.map((detection) => [
