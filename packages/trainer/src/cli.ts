@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { type AblationOptions, ablate, ablationTable } from './ablation.js';
 import { type AlignOptions, align } from './align/align.js';
 import { benchmark } from './benchmark.js';
 import { CONVERT_FORMATS, type ConvertOptions, convert } from './convert/index.js';
@@ -162,6 +163,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action(async ({ layout, folder }: { layout: string; folder: string }) => {
       const { path, samples } = await writeList(layout, folder);
       print(`${path}: ${samples} samples`);
+    });
+  program
+    .command('ablate')
+    .description('train a small network with and without each method, and compare on held-out faces')
+    .requiredOption('--study <file>', 'base recipe, seeds, variants and lists to judge on, as JSON')
+    .requiredOption('--out <folder>', 'folder of the runs; those already judged are not trained again')
+    .option('--threads <count>', 'threads of the CPU provider', wholeNumber)
+    .action(async (options: AblationOptions) => {
+      for (const line of ablationTable(await ablate({ ...options, print }))) print(line);
     });
   program
     .command('align')

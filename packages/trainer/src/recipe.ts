@@ -1,4 +1,4 @@
-import { InvalidInputError, type ModelConfig } from '@swinface/core';
+import { InvalidInputError, type ModelConfig, PRESETS } from '@swinface/core';
 import * as v from 'valibot';
 import { type DataRecipe, parseDataRecipe } from './data/recipe.js';
 import type { HEADS } from './heads.js';
@@ -59,7 +59,7 @@ export interface PassportRecipe {
 
 /** Everything that decides a training run. */
 export interface Recipe {
-  /** Name of a preset, which becomes the name of the weights; programs may also hand in a network of their own. */
+  /** Name of a preset, which becomes the name of the weights; or a network of other sizes under a name of its own. */
   readonly model: string | ModelConfig;
   /** Faces per step. */
   readonly batch: number;
@@ -88,8 +88,18 @@ const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
 const notNegative = v.pipe(v.number(), v.minValue(0), v.finite());
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 
+const four = v.strictTuple([count, count, count, count]);
+
+/** A network of other sizes than the presets'; tasks and everything else are the paper's. */
+const networkSchema = v.pipe(
+  // Not strict: the whole config that a run writes beside its checkpoint is read by its sizes.
+  v.object({ name: v.string(), embed: count, depths: four, heads: four, feature: count, split: four }),
+  v.check(({ split, feature }) => split.reduce((sum, part) => sum + part, 0) === feature, 'split adding up to feature'),
+  v.transform((sizes): ModelConfig => ({ ...PRESETS['swinface-nano'], ...sizes })),
+);
+
 const recipeSchema = v.strictObject({
-  model: v.string(),
+  model: v.union([v.string(), networkSchema]),
   batch: count,
   length: v.union([v.strictObject({ steps: count }), v.strictObject({ minutes: positive })]),
   seed: v.pipe(v.number(), v.safeInteger()),

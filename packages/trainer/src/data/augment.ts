@@ -1,4 +1,5 @@
 import type { CropGeometry } from './crop.js';
+import { compress } from './jpeg.js';
 import type { Random } from './random.js';
 import { type Point, TEMPLATE_SIDE } from './similarity.js';
 
@@ -16,7 +17,7 @@ export interface Augmentation {
   readonly colour: number;
   /** Probability that colour is taken away. */
   readonly grey: number;
-  /** Probability of one distortion: blur, low resolution, sharpening, noise, few grey levels, gamma. */
+  /** Probability of one distortion: blur, low resolution, sharpening, noise, few grey levels, JPEG, gamma. */
   readonly distort: number;
   /** Probability that what surrounds the face is covered, so that no data set is known by its borders. */
   readonly border: number;
@@ -164,7 +165,7 @@ export class Augmenter {
   }
 
   private distort(image: Float32Array, random: Random): void {
-    const kind = random.integer(8);
+    const kind = random.integer(9);
     if (kind <= 1) {
       for (let pass = 1 + random.integer(3); pass > 0; pass--) this.blur(image);
     } else if (kind <= 3) {
@@ -182,6 +183,8 @@ export class Augmenter {
     } else if (kind === 6) {
       const step = 256 / (4 << random.integer(4));
       for (let i = 0; i < image.length; i++) image[i] = (Math.floor((image[i] ?? 0) / step) + 0.5) * step;
+    } else if (kind === 7) {
+      compress(image, 8 + random.integer(50));
     } else {
       const gamma = 2.2 ** random.uniform(-0.7, 0.7);
       for (let v = 0; v < 256; v++) this.table[v] = 255 * (v / 255) ** gamma;

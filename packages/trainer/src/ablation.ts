@@ -1,0 +1,137 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InvalidInputError } from '@swinface/core';
+import * as v from 'valibot';
+import { NO_AUGMENTATION } from './data/augment.js';
+import { openTrainingSource } from './data/index.js';
+import { runEvaluate } from './evaluate/index.js';
+import { exportRun } from './export.js';
+import { headlineMetrics } from './model-card.js';
+import { parseRecipe } from './recipe.js';
+import { checkpointPath, train } from './train.js';
+
+/** What to compare and where the runs go. */
+export interface AblationOptions {
+  /** Path of the study: JSON as in `recipes/ablation.json`. */
+  readonly study: string;
+  /** Folder of the runs. */
+  readonly out: string;
+  /** Threads of the CPU provider. */
+  readonly threads?: number;
+  readonly print?: (line: string) => void;
+}
+
+/** Held-out figures of one variant, one record a seed. */
+export interface AblationRow {
+  readonly variant: string;
+  readonly metrics: readonly Readonly<Record<string, number>>[];
+}
+
+const studySchema = v.strictObject({
+  seeds: v.pipe(v.array(v.pipe(v.number(), v.safeInteger())), v.minLength(2)),
+  /** Lists whose held-out parts judge each run, and pairs for the one that numbers its images. */
+  evaluation: v.pipe(v.array(v.string()), v.minLength(1)),
+  pairs: v.exactOptional(v.string()),
+  base: v.record(v.string(), v.unknown()),
+  /** Changes to the base as JSON merge patches (RFC 7386), by name. */
+  variants: v.record(v.string(), v.record(v.string(), v.unknown())),
+});
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isRecord = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** RFC 7386: records are merged, null removes, anything else replaces. */
+export function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isRecord(patch)) return patch;
+  const merged: Record<string, unknown> = isRecord(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete merged[key];
+    else merged[key] = mergePatch(merged[key], value);
+  }
+  return merged;
+}
+
+/**
+ * Trains the base recipe and each variant of a study with every seed, on the same budget, and judges all of them on
+ * the same held-out faces. A run that has been judged is not trained again, so that a study survives interruptions.
+ *
+ * @throws {InvalidInputError} if the study or one of its recipes is not usable
+ */
+export async function ablate(options: AblationOptions): Promise<AblationRow[]> {
+  const { out, print = () => {} } = options;
+  const parsed = v.safeParse(studySchema, JSON.parse(await readFile(options.study, 'utf8')));
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw new InvalidInputError(`The study's ${v.getDotPath(issue) ?? 'content'} is wrong.`, {
+      expected: issue.expected ?? issue.message,
+      actual: issue.received,
+    });
+  }
+  const { seeds, base, variants, evaluation, pairs } = parsed.output;
+  const recipes = Object.entries({ base: {}, ...variants }).map(([variant, patch]) => ({
+    variant,
+    of: (seed: number) => parseRecipe(mergePatch(mergePatch(base, patch), { seed, data: { seed } })),
+  }));
+  // Every recipe is read before the first is trained.
+  for (const { of } of recipes) of(0);
+  const rows: AblationRow[] = recipes.map(({ variant }) => ({ variant, metrics: [] }));
+  for (const seed of seeds) {
+    for (const [index, { variant, of }] of recipes.entries()) {
+      const run = join(out, `${variant}-${seed}`);
+      const results = join(run, 'results.json');
+      if (!existsSync(results)) {
+        print(`${variant}, seed ${seed}`);
+        const recipe = of(seed);
+        const data = await openTrainingSource(recipe.data);
+        const parts = recipe.data.parts.map((part) => ({ ...part, split: 'val', augmentation: NO_AUGMENTATION }));
+        const held = recipe.validation ? await openTrainingSource({ ...recipe.data, parts }) : undefined;
+        await train(recipe, data.source, {
+          out: run,
+          device: 'cpu',
+          resume: existsSync(checkpointPath(run)),
+          identities: data.identities,
+          ...(held ? { validation: held.source } : {}),
+          ...(options.threads === undefined ? {} : { threads: options.threads }),
+        });
+        data.close();
+        held?.close();
+        const { path } = await exportRun({ run, out: join(run, 'weights') });
+        const report = await runEvaluate({
+          weights: path,
+          data: evaluation,
+          ...(pairs === undefined ? {} : { pairs }),
+        });
+        await mkdir(run, { recursive: true });
+        await writeFile(results, `${JSON.stringify(headlineMetrics(report), null, 1)}\n`);
+        await rm(join(run, 'weights'), { recursive: true });
+      }
+      const metrics = JSON.parse(await readFile(results, 'utf8')) as Record<string, number>;
+      rows[index] = { variant, metrics: [...(rows[index]?.metrics ?? []), metrics] };
+    }
+  }
+  return rows;
+}
+
+/** The study as a table in Markdown: mean over the seeds, and half the distance between the best and the worst seed. */
+export function ablationTable(rows: readonly AblationRow[]): string[] {
+  const names = [...new Set(rows.flatMap(({ metrics }) => metrics.flatMap((run) => Object.keys(run))))];
+  const cell = (values: readonly number[]) => {
+    if (values.length === 0) return '';
+    // Shares are shown in percent, years as they are.
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const half = (Math.max(...values) - Math.min(...values)) / 2;
+    const factor = Math.max(...values) <= 1 ? 100 : 1;
+    return `${(factor * mean).toFixed(2)} ± ${(factor * half).toFixed(2)}`;
+  };
+  return [
+    `| variant | ${names.join(' | ')} |`,
+    `|---|${names.map(() => '---|').join('')}`,
+    ...rows.map(({ variant, metrics }) => {
+      const cells = names.map((name) => cell(metrics.flatMap((run) => (run[name] === undefined ? [] : [run[name]]))));
+      return `| ${variant} | ${cells.join(' | ')} |`;
+    }),
+  ];
+}
