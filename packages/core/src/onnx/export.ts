@@ -5,6 +5,7 @@ import type { HostTensor } from '../tensor.js';
 import { isHostTensor, mapWeights } from '../weights/index.js';
 import { OnnxGraph } from './graph.js';
 import { OnnxOps } from './ops.js';
+import type { ProtobufWriter } from './protobuf.js';
 
 /** How {@link exportOnnx} writes the network. */
 export interface ExportOnnxOptions {
@@ -16,7 +17,8 @@ export interface ExportOnnxOptions {
 
 /**
  * The network as an ONNX model (opset 20): input `image` [B, 3, 112, 112], RGB in [-1, 1]; outputs `embedding`
- * [B, feature] and `logits` [B, R] as far as they are selected, neither normalised nor calibrated.
+ * [B, feature] and `logits` [B, R] as far as they are selected, neither normalised nor calibrated. The model's metadata
+ * `outputs` lists, as JSON, which columns of `logits` belong to which task.
  *
  * @param weights as they are, or folded for inference
  * @returns the bytes of an .onnx file
@@ -27,8 +29,29 @@ export interface ExportOnnxOptions {
 export function exportOnnx(
   selection: OutputSelection,
   weights: ModelWeights<HostTensor>,
-  { batch = 'dynamic', levels = false }: ExportOnnxOptions = {},
+  options?: ExportOnnxOptions,
 ): Uint8Array<ArrayBuffer> {
+  return record(selection, weights, options).finish();
+}
+
+/**
+ * As {@link exportOnnx}, in pieces to be written one after another: weights are not copied.
+ *
+ * @throws {InvalidInputError} if `batch` is not a whole number above zero
+ */
+export function exportOnnxParts(
+  selection: OutputSelection,
+  weights: ModelWeights<HostTensor>,
+  options?: ExportOnnxOptions,
+): readonly Uint8Array[] {
+  return record(selection, weights, options).parts;
+}
+
+function record(
+  selection: OutputSelection,
+  weights: ModelWeights<HostTensor>,
+  { batch = 'dynamic', levels = false }: ExportOnnxOptions = {},
+): ProtobufWriter {
   if (batch !== 'dynamic' && !(Number.isInteger(batch) && batch > 0)) {
     throw new InvalidInputError('Cannot export for this batch size.', {
       expected: "a whole number above zero, or 'dynamic'",
@@ -39,13 +62,14 @@ export function exportOnnx(
   const graph = new OnnxGraph();
   const input = graph.input('image', [batch === 'dynamic' ? -1 : batch, 3, image, image]);
   const constants = mapWeights(weights, isHostTensor, ({ data, shape }, path) => graph.constant(data, shape, path));
-  const outputs = swinFace(new OnnxOps(graph), selection, constants, input);
-  if (outputs.embedding) graph.output('embedding', outputs.embedding);
-  if (outputs.logits) graph.output('logits', outputs.logits);
+  const { embedding, logits, levels: maps } = swinFace(new OnnxOps(graph), selection, constants, input);
+  if (embedding) graph.output('embedding', embedding);
+  if (logits) graph.output('logits', logits);
   if (levels) {
-    outputs.levels.forEach((level, index) => {
+    maps.forEach((level, index) => {
       graph.output(`level${index + 1}`, level);
     });
   }
-  return graph.toModel('swinface');
+  const outputs = selection.tasks.map(({ task, offset }) => ({ ...task, offset }));
+  return graph.toProto('swinface', { outputs: JSON.stringify(outputs) });
 }

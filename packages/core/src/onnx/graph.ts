@@ -104,6 +104,11 @@ export class OnnxGraph {
 
   /** The graph as a serialised ONNX ModelProto, without nodes and constants that no output needs. */
   toModel(producer: string): Uint8Array<ArrayBuffer> {
+    return this.toProto(producer).finish();
+  }
+
+  /** As {@link OnnxGraph.toModel}, not yet copied into one piece, with texts for whoever opens the file. */
+  toProto(producer: string, metadata: Readonly<Record<string, string>> = {}): ProtobufWriter {
     const graph = new ProtobufWriter();
     const needed = new Set(this.outputs.map(({ name }) => name));
     const nodes: OnnxNode[] = [];
@@ -120,7 +125,11 @@ export class OnnxGraph {
     for (const value of this.inputs) graph.message(11, valueInfoProto(value));
     for (const value of this.outputs) graph.message(12, valueInfoProto(value));
     const opset = new ProtobufWriter().text(1, '').integer(2, ONNX_OPSET);
-    return new ProtobufWriter().integer(1, IR_VERSION).text(2, producer).message(7, graph).message(8, opset).finish();
+    const model = new ProtobufWriter().integer(1, IR_VERSION).text(2, producer).message(7, graph).message(8, opset);
+    for (const [key, value] of Object.entries(metadata)) {
+      model.message(14, new ProtobufWriter().text(1, key).text(2, value));
+    }
+    return model;
   }
 
   #claim(name: string): string {

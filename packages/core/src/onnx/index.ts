@@ -1,4 +1,4 @@
-export { type ExportOnnxOptions, exportOnnx } from './export.js';
+export { type ExportOnnxOptions, exportOnnx, exportOnnxParts } from './export.js';
 export {
   ONNX_OPSET,
   type OnnxAttributes,

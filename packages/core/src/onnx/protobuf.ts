@@ -4,11 +4,17 @@
  */
 export class ProtobufWriter {
   readonly #parts: Uint8Array[] = [];
+  #length = 0;
+
+  /** What was written, in pieces; large fields are views of what was given. */
+  get parts(): readonly Uint8Array[] {
+    return this.#parts;
+  }
 
   /** A field of wire type 0; negative values take ten bytes, as the format has it for int64. */
   integer(field: number, value: number | bigint): this {
     this.#key(field, 0);
-    this.#parts.push(varint(BigInt.asUintN(64, BigInt(value))));
+    this.#push(varint(BigInt.asUintN(64, BigInt(value))));
     return this;
   }
 
@@ -17,7 +23,7 @@ export class ProtobufWriter {
     this.#key(field, 5);
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
-    this.#parts.push(bytes);
+    this.#push(bytes);
     return this;
   }
 
@@ -26,13 +32,14 @@ export class ProtobufWriter {
     this.#key(field, 1);
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setFloat64(0, value, true);
-    this.#parts.push(bytes);
+    this.#push(bytes);
     return this;
   }
 
   bytes(field: number, value: Uint8Array): this {
     this.#key(field, 2);
-    this.#parts.push(varint(BigInt(value.byteLength)), value);
+    this.#push(varint(BigInt(value.byteLength)));
+    this.#push(value);
     return this;
   }
 
@@ -41,19 +48,21 @@ export class ProtobufWriter {
   }
 
   message(field: number, value: ProtobufWriter): this {
-    return this.bytes(field, value.finish());
+    this.#key(field, 2);
+    this.#push(varint(BigInt(value.#length)));
+    for (const part of value.#parts) this.#push(part);
+    return this;
   }
 
   /** Packed repeated int64. */
   integers(field: number, values: readonly number[]): this {
     const packed = new ProtobufWriter();
-    for (const value of values) packed.#parts.push(varint(BigInt.asUintN(64, BigInt(value))));
+    for (const value of values) packed.#push(varint(BigInt.asUintN(64, BigInt(value))));
     return this.message(field, packed);
   }
 
   finish(): Uint8Array<ArrayBuffer> {
-    const length = this.#parts.reduce((sum, part) => sum + part.byteLength, 0);
-    const out = new Uint8Array(length);
+    const out = new Uint8Array(this.#length);
     let offset = 0;
     for (const part of this.#parts) {
       out.set(part, offset);
@@ -63,7 +72,12 @@ export class ProtobufWriter {
   }
 
   #key(field: number, wireType: number): void {
-    this.#parts.push(varint(BigInt((field << 3) | wireType)));
+    this.#push(varint(BigInt((field << 3) | wireType)));
+  }
+
+  #push(part: Uint8Array): void {
+    this.#parts.push(part);
+    this.#length += part.byteLength;
   }
 }
 

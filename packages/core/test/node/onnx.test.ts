@@ -1,5 +1,5 @@
 import { assembleWeights, foldWeights, type HostTensor, type RawOutputs, selectOutputs } from '@swinface/core';
-import { exportOnnx } from '@swinface/core/onnx';
+import { exportOnnx, exportOnnxParts } from '@swinface/core/onnx';
 import { compareWithGolden, GOLDEN_BARS, golden } from '@swinface/testing';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
@@ -42,6 +42,20 @@ test('a dynamic batch takes any number of faces', async () => {
     const { logits } = await session.run({ image });
     expect(logits?.dims).toEqual([count, selection.logits]);
   }
+});
+
+test('in pieces it is the same file, and says which columns are which', async () => {
+  const expected = await golden('swinface-nano');
+  const selection = selectOutputs(expected.config, ['Age', 'Expression']);
+  const weights = assembleWeights(selection, expected.weights);
+  const whole = Buffer.from(exportOnnx(selection, weights));
+  expect(Buffer.concat(exportOnnxParts(selection, weights)).equals(whole)).toBe(true);
+  const [age, expression] = selection.tasks;
+  const outputs = JSON.stringify([
+    { ...age?.task, offset: 0 },
+    { ...expression?.task, offset: 1 },
+  ]);
+  expect(whole.includes(outputs)).toBe(true);
 });
 
 test('an impossible batch size is refused', async () => {

@@ -10,8 +10,9 @@ import {
   RECOGNITION,
   selectOutputs,
   tensorShapes,
+  type WeightMap,
 } from '@swinface/core';
-import { exportOnnx } from '@swinface/core/onnx';
+import { exportOnnxParts } from '@swinface/core/onnx';
 import { type FittedWeights, fitWeights } from './fit.js';
 import { type WeightFile, withWeightFile } from './open.js';
 import { StagedFiles } from './staged-files.js';
@@ -107,13 +108,19 @@ const WRITERS: Readonly<Record<ConvertFormat, (job: Job) => Promise<unknown>>> =
   safetensors: ({ staged, base, fitted }) =>
     staged.add(`${base}.safetensors`, (file) => writeSafetensorsFile(file, tensorShapes(fitted.config), fitted.read)),
   onnx: async ({ staged, base, fitted }) => {
-    const weights = new Map<string, HostTensor>();
-    for (const name of tensorShapes(fitted.config).keys()) weights.set(name, await fitted.read(name));
     const selection = selectOutputs(fitted.config);
-    const model = exportOnnx(selection, foldWeights(assembleWeights(selection, weights)));
-    await staged.add(`${base}.onnx`, (file) => file.write(model));
+    const parts = exportOnnxParts(selection, foldWeights(assembleWeights(selection, await readAll(fitted))));
+    await staged.add(`${base}.onnx`, async (file) => {
+      for (const part of parts) await file.write(part);
+    });
   },
 };
+
+async function readAll({ config, read }: FittedWeights): Promise<WeightMap> {
+  const weights = new Map<string, HostTensor>();
+  for (const name of tensorShapes(config).keys()) weights.set(name, await read(name));
+  return weights;
+}
 
 /** The passport of the file's own manifest, or one that claims nothing: no calibration, no figures. */
 function passportOf({ config }: FittedWeights, { manifest }: WeightFile, licence?: string): Omit<ModelPassport, 'id'> {

@@ -1,10 +1,37 @@
 import { type FileHandle, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A file being written. */
-export interface StagedFile {
-  /** Appends bytes. */
-  write(bytes: Uint8Array): Promise<void>;
+/** Small writes are gathered up to this many bytes. */
+const BUFFER_BYTES = 2 ** 18;
+
+/** A file being written from front to back. */
+export class StagedFile {
+  #waiting: Uint8Array[] = [];
+  #size = 0;
+
+  constructor(private readonly handle: FileHandle) {}
+
+  /** Appends bytes, which must not change until {@link StagedFile.flush}. */
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#size + bytes.length > BUFFER_BYTES) await this.flush();
+    if (bytes.length > BUFFER_BYTES) return this.#writeAll(bytes);
+    this.#waiting.push(bytes);
+    this.#size += bytes.length;
+  }
+
+  async flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    this.#size = 0;
+    await this.#writeAll(bytes);
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done);
+      done += bytesWritten;
+    }
+  }
 }
 
 /** Files that appear in a folder together when all are complete, and not at all if something fails before. */
@@ -36,18 +63,13 @@ export class StagedFiles {
   async add(name: string, fill: (file: StagedFile) => Promise<void>): Promise<void> {
     const handle = await open(join(this.staging, name), 'wx');
     try {
-      await fill({ write: (bytes) => writeAll(handle, bytes) });
+      const file = new StagedFile(handle);
+      await fill(file);
+      await file.flush();
       await handle.sync();
     } finally {
       await handle.close();
     }
     this.#names.push(name);
-  }
-}
-
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
-    done += bytesWritten;
   }
 }
