@@ -25,12 +25,12 @@ const TYPES = {
   '.woff2': 'font/woff2',
 };
 
-const HEADERS = {
+const DEFAULT_HEADERS = {
   // Nothing may come from, or go to, any other origin: the browser itself keeps the pages' promise.
   'Content-Security-Policy': [
     "default-src 'self'",
     "script-src 'self' 'wasm-unsafe-eval'",
-    "worker-src 'self' blob:",
+    "worker-src 'self'",
     "img-src 'self' blob: data:",
     "object-src 'none'",
     "base-uri 'none'",
@@ -82,9 +82,10 @@ function partOf({ method, headers }, etag, size) {
   return start <= end ? { start, end } : 'none';
 }
 
-async function answer(root, request, response) {
+async function answer(root, policy, request, response) {
+  const headersOfAll = policy ? { ...DEFAULT_HEADERS, 'Content-Security-Policy': policy } : DEFAULT_HEADERS;
   const reply = (status, headers, text) => {
-    response.writeHead(status, { ...HEADERS, 'Content-Type': 'text/plain; charset=utf-8', ...headers });
+    response.writeHead(status, { ...headersOfAll, 'Content-Type': 'text/plain; charset=utf-8', ...headers });
     response.end(text);
   };
   if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -97,7 +98,7 @@ async function answer(root, request, response) {
   const { path, info } = found;
   const etag = `"${info.size.toString(36)}-${Math.round(info.mtimeMs).toString(36)}"`;
   const headers = {
-    ...HEADERS,
+    ...headersOfAll,
     'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
     'Cache-Control': 'no-cache',
     ETag: etag,
@@ -134,12 +135,13 @@ const listen = (server, port) =>
 /**
  * Serves a folder on localhost.
  *
- * @param {{ root?: string, port?: number, strictPort?: boolean }} [options] without `strictPort`, a taken port means the next free one
+ * @param {{ root?: string, policy?: string, port?: number, strictPort?: boolean }} [options] without `strictPort`, a taken port means the next free one;
+ *   `policy` is a Content-Security-Policy to answer with instead of the pages' own
  * @returns {Promise<{ url: string, port: number, close: () => Promise<void> }>}
  */
-export async function serve({ root = SITE, port = portFromEnvironment(), strictPort = false } = {}) {
+export async function serve({ root = SITE, policy, port = portFromEnvironment(), strictPort = false } = {}) {
   const server = createServer((request, response) => {
-    answer(root, request, response).catch(() => response.destroy());
+    answer(root, policy, request, response).catch(() => response.destroy());
   });
   for (let candidate = port; ; candidate += 1) {
     try {

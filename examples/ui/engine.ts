@@ -66,10 +66,15 @@ export function createEnginePanel(): EnginePanel {
     element,
     setAnalyzer(analyzer) {
       element.hidden = false;
-      engine.set(analyzer.engine.description, analyzer.engine.reason);
+      const { thread } = analyzer;
+      engine.set(
+        `${analyzer.engine.description}, in ${thread.kind === 'worker' ? 'a worker' : 'the page'}`,
+        [analyzer.engine.reason, thread.reason].filter(Boolean).join(' ') || undefined,
+      );
       if (analyzer.locator) locator.set(analyzer.locator.description, analyzer.locator.reason);
       model.set(analyzer.manifest.id, analyzer.manifest.licence);
       element.dataset.engine = analyzer.engine.kind;
+      element.dataset.thread = thread.kind;
       element.dataset.locator = analyzer.locator?.kind ?? '';
     },
     setTimings(measured) {

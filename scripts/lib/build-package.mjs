@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { inRepo, UserError } from './repo.mjs';
 
 /** The packages that the pages are made of, each after those it depends on. */
-export const PAGE_PACKAGES = ['core', 'alignment', 'postprocessing', 'swinface'];
+export const PAGE_PACKAGES = ['core', 'alignment', 'postprocessing', 'swinface', 'widget'];
 
 /** What the compiler writes for syntax that browsers lack, such as `using`: bundled, since nobody declares it. */
 const COMPILER_HELPERS = '@oxc-project/runtime';
 
 /** `dist/webgpu/index.js` of the package's exports comes from `src/webgpu/index.ts`. */
 function entriesOf(manifest) {
-  const targets = Object.values(manifest.exports).map((target) => target.default);
+  const targets = Object.values(manifest.exports).flatMap((target) => target.default ?? []);
   return Object.fromEntries(
     targets.map((target) => {
       const name = /^\.\/dist\/(.+)\.js$/.exec(target)?.[1];
@@ -34,6 +34,30 @@ function externals(manifest) {
   };
 }
 
+/**
+ * Leaves `new URL('../worker.js', import.meta.url)` as it is, for the application's bundler to find the file: Vite itself
+ * would put a bundle of it, with all of its dependencies, into the library. The file has to be where it says.
+ */
+const keepFileUrls = () => ({
+  name: 'keep-file-urls',
+  enforce: 'pre',
+  // Of the same length, so that source maps stay right.
+  transform: (code) =>
+    code.includes('import.meta.url')
+      ? { code: code.replaceAll('import.meta.url', 'import_meta_url'), map: null }
+      : undefined,
+  generateBundle(_, bundle) {
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type !== 'chunk') continue;
+      chunk.code = chunk.code.replaceAll('import_meta_url', 'import.meta.url');
+      for (const [, file] of chunk.code.matchAll(/new URL\(["'](.+?\.js)["'], import\.meta\.url\)/g)) {
+        const { pathname } = new URL(file, `file:///${chunk.fileName}`);
+        if (!bundle[pathname.slice(1)]) throw new UserError(`${chunk.fileName} names ${file}, which is not built`);
+      }
+    }
+  },
+});
+
 /** Removes an earlier build's JavaScript and leaves the types, which tsc keeps track of by itself. */
 async function removeScripts(dist) {
   const entries = await readdir(dist, { recursive: true, withFileTypes: true }).catch(() => []);
@@ -54,6 +78,7 @@ export async function buildPackage(name) {
     base: './',
     logLevel: 'warn',
     publicDir: false,
+    plugins: [keepFileUrls()],
     build: {
       lib: { entry: entriesOf(manifest), formats: ['es'] },
       outDir: 'dist',

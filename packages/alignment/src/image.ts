@@ -86,6 +86,19 @@ export class UprightImage implements Disposable {
   }
 
   /**
+   * Takes over a working copy that was decoded elsewhere, e.g. the `pixels` of an image on the other side of a
+   * `postMessage`; disposing the image closes it.
+   *
+   * @param size of the source in pixels, upright
+   */
+  static adopt(
+    pixels: ImageBitmap | VideoFrame,
+    { width, height }: { readonly width: number; readonly height: number },
+  ): UprightImage {
+    return new UprightImage(pixels, width, height);
+  }
+
+  /**
    * Reads a part of the working copy to the CPU. What lies outside the picture is black.
    *
    * @param box whole numbers, in pixels of the working copy

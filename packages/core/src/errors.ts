@@ -32,6 +32,7 @@ export class SwinFaceError extends Error {
   readonly code: SwinFaceErrorCode;
   readonly expected: string | undefined;
   readonly actual: string | undefined;
+  readonly hint: string | undefined;
 
   constructor(code: SwinFaceErrorCode, message: string, options: SwinFaceErrorOptions = {}) {
     const details = [
@@ -44,6 +45,7 @@ export class SwinFaceError extends Error {
     this.code = code;
     this.expected = options.expected;
     this.actual = options.actual;
+    this.hint = options.hint;
   }
 }
 
@@ -79,6 +81,13 @@ export class ModelDownloadError extends SwinFaceError {
 export class InvalidInputError extends SwinFaceError {
   constructor(message: string, options?: SwinFaceErrorOptions) {
     super('INVALID_INPUT', message, options);
+  }
+}
+
+/** The camera gives no more frames: unplugged, taken by another program, or its permission revoked. */
+export class CameraError extends SwinFaceError {
+  constructor(message: string, options?: SwinFaceErrorOptions) {
+    super('CAMERA', message, options);
   }
 }
 

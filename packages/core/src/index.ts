@@ -18,6 +18,7 @@ export {
 } from './config.js';
 export type { Engine, RawOutputs } from './engine.js';
 export {
+  CameraError,
   DeviceLostError,
   DisposedError,
   InvalidInputError,

@@ -1,5 +1,5 @@
-import type { ImageSource, LocateOptions } from '@swinface/alignment';
-import { DeviceLostError, DisposedError, fetchModel, type LoadedModel, type Manifest } from '@swinface/core';
+import type { ImageSource } from '@swinface/alignment';
+import { DisposedError, InvalidInputError, type Manifest } from '@swinface/core';
 import {
   type CompareOptions,
   type Comparison,
@@ -8,27 +8,23 @@ import {
   type Match,
   match,
 } from '@swinface/postprocessing';
-import { anySignal, TaskQueue, untilAborted } from './abort.js';
-import type { EngineKind } from './backend.js';
-import { type ChosenBackend, chooseBackend } from './choose-backend.js';
-import { cropGroups } from './crops.js';
-import { nextFrame } from './frames.js';
-import { type OpenLocator, openLocator } from './locator.js';
-import { checkedOptions, type Settings } from './options.js';
-import { analyzeCrop, analyzePicture, type Job, type Pipeline } from './pipeline.js';
-import { FaceTracker } from './tracking.js';
+import { anySignal, untilAborted } from './abort.js';
+import { openRunner } from './open-runner.js';
+import { checkedOptions } from './options.js';
+import { Rate } from './rate.js';
+import type { Runner } from './runner.js';
 import type {
   AlignedFace,
   AnalyzeOptions,
   Choice,
+  EngineKind,
   Face,
   FaceAnalyzerOptions,
   ProgressEvent,
   StreamFrame,
+  StreamOptions,
 } from './types.js';
-
-/** Frames of a stream between two searches of the whole frame; in between, faces are looked for near where they were. */
-const SEARCH_EVERY = 10;
+import { nextFrame } from './video.js';
 
 /**
  * Finds every face of a picture or video and says who it resembles, how old it looks, and forty more things.
@@ -41,39 +37,31 @@ const SEARCH_EVERY = 10;
  * analyzer.dispose();
  */
 export class FaceAnalyzer implements Disposable {
-  /** The engine at work, and why it is not WebGPU where it is not. */
-  readonly engine: Choice<EngineKind>;
   /** The locator at work, and why it is not MediaPipe where it is not; undefined if created with `locator: 'none'`. */
   readonly locator: Choice<string> | undefined;
+  /** Where the work is done, and why it is not in a worker where it could not be. */
+  readonly thread: Choice<'worker' | 'main'>;
   /** The model's passport; show a notice where its `synthetic` is true. */
   readonly manifest: Manifest;
   /** Names of the outputs that are computed. */
   readonly outputs: readonly string[];
-  readonly #pipeline: Pipeline;
-  readonly #ownsLocator: boolean;
-  readonly #queue = new TaskQueue();
+  readonly #runner: Runner;
   /** Aborts with what every pending and later call rejects with. */
   readonly #ended = new AbortController();
   #disposed = false;
 
-  private constructor(pipeline: Pipeline, engine: Choice<EngineKind>, locator: OpenLocator | undefined) {
-    this.#pipeline = pipeline;
-    this.engine = engine;
-    this.locator = locator?.choice;
-    this.#ownsLocator = locator?.owned ?? false;
-    this.manifest = pipeline.model.manifest;
-    this.outputs = pipeline.groups.flatMap(({ selection }) => [
-      ...(selection.recognition ? ['Recognition'] : []),
-      ...selection.tasks.map(({ task }) => task.name),
-    ]);
-    void pipeline.backend.lost.then((reason) => {
-      if (this.#disposed) return;
-      this.#ended.abort(
-        new DeviceLostError(`The GPU device was lost: ${reason || 'no reason given'}.`, {
-          hint: 'Dispose this analyzer and create it again.',
-        }),
-      );
-    });
+  private constructor(runner: Runner) {
+    this.#runner = runner;
+    this.locator = runner.locator;
+    this.thread = runner.thread;
+    this.manifest = runner.manifest;
+    this.outputs = runner.outputs;
+    void runner.failed.then((error) => this.#ended.abort(error));
+  }
+
+  /** The engine at work, and why it is not WebGPU where it is not; another one if the device was lost and did not return. */
+  get engine(): Choice<EngineKind> {
+    return this.#runner.engine;
   }
 
   /**
@@ -83,38 +71,24 @@ export class FaceAnalyzer implements Disposable {
    * @throws {InvalidInputError} if an option is not usable, or an output is not offered by the model
    * @throws {ModelDownloadError} if a file of the model cannot be fetched
    * @throws {WeightsInvalidError} if the model's files cannot be trusted
-   * @throws {UnsupportedDeviceError} if no engine runs here
+   * @throws {UnsupportedDeviceError} if no engine runs here, or a worker was demanded and does not start
    * @throws the signal's reason once it aborts; what was loaded by then is freed
    */
   static async create(options: FaceAnalyzerOptions): Promise<FaceAnalyzer> {
     const settings = checkedOptions(options);
-    const failed = new AbortController();
-    const signal = anySignal(options.signal, failed.signal);
+    const { signal = new AbortController().signal } = options;
     signal.throwIfAborted();
-    const report = (event: ProgressEvent) => options.onProgress?.(event);
-
-    const network = openNetwork(settings, signal, report);
-    const locating = openLocator(settings, signal).then((opened) => {
-      report({ stage: 'locator', loaded: 1, total: 1 });
-      return opened;
+    let opened = false;
+    const runner = await openRunner(settings, signal, {
+      onProgress: (event) => {
+        if (!opened) options.onProgress?.(event);
+      },
+      onDeviceChange: (event) => options.onDeviceChange?.(event),
     });
-    try {
-      const [pipeline, opened] = await untilAborted(Promise.all([network, locating]), signal);
-      const { chosen, ...parts } = pipeline;
-      const analyzer = new FaceAnalyzer(
-        { ...parts, backend: chosen.backend, locator: opened?.locator },
-        chosen.choice,
-        opened,
-      );
-      report({ stage: 'ready', loaded: 1, total: 1 });
-      return analyzer;
-    } catch (error) {
-      failed.abort(error);
-      // Whatever arrives after all is freed.
-      network.then(({ chosen }) => chosen.backend.dispose()).catch(() => undefined);
-      locating.then((opened) => opened?.owned && opened.locator.dispose()).catch(() => undefined);
-      throw error;
-    }
+    opened = true;
+    const ready: ProgressEvent = { stage: 'ready', loaded: 1, total: 1 };
+    options.onProgress?.(ready);
+    return new FaceAnalyzer(runner);
   }
 
   /**
@@ -122,7 +96,7 @@ export class FaceAnalyzer implements Disposable {
    *
    * @returns one entry per face, largest first (or in the order of `points`); empty if there is none
    * @throws {InvalidInputError} if the picture cannot be read, or points are not usable
-   * @throws {DeviceLostError} once the GPU device is lost
+   * @throws {DeviceLostError} once the GPU device is lost and does not return; until then calls wait for it
    * @throws {DisposedError} after `dispose`, also for calls that were pending
    * @throws the signal's reason once it aborts
    *
@@ -131,9 +105,7 @@ export class FaceAnalyzer implements Disposable {
    */
   async analyze(source: ImageSource, options: AnalyzeOptions = {}): Promise<readonly Face[]> {
     const { signal, points, onTimings } = options;
-    const { faces, timings } = await this.#enqueue(signal, (job) =>
-      analyzePicture(this.#pipeline, { ...job, source, points }),
-    );
+    const { faces, timings } = await this.#run(signal, (either) => this.#runner.analyze(source, points, either));
     onTimings?.(timings);
     return faces;
   }
@@ -147,17 +119,19 @@ export class FaceAnalyzer implements Disposable {
    */
   async analyzeAligned(crop: ImageSource, options: Omit<AnalyzeOptions, 'points'> = {}): Promise<AlignedFace> {
     const { signal, onTimings } = options;
-    const { face, timings } = await this.#enqueue(signal, (job) =>
-      analyzeCrop(this.#pipeline, { ...job, source: crop }),
-    );
+    const { face, timings } = await this.#run(signal, (either) => this.#runner.analyzeAligned(crop, either));
     onTimings?.(timings);
     return face;
   }
 
   /**
-   * Analyses a playing video, frame by frame: always the newest, dropping those that arrive while one is being analysed.
-   * Ends with the video. Leaving the loop stops it.
+   * Analyses a playing video, frame by frame: always the newest, dropping those that are shown while one is looked at.
+   * Faces are found and followed in every frame; the network looks at those that are new or changed, and at a set rate
+   * at the rest, while further frames are looked at. Pauses while the page is hidden. Ends with the video, or when the
+   * page stops its camera. Leaving the loop stops it.
    *
+   * @throws {CameraError} if the camera is unplugged or taken away
+   * @throws {InvalidInputError} if an option is not usable
    * @throws as {@link FaceAnalyzer.analyze}
    *
    * @example
@@ -165,22 +139,39 @@ export class FaceAnalyzer implements Disposable {
    */
   async *stream(
     video: HTMLVideoElement,
-    { signal }: { readonly signal?: AbortSignal } = {},
+    { signal, analyzeEvery = 500 }: StreamOptions = {},
   ): AsyncGenerator<StreamFrame, void, undefined> {
     this.#check();
+    if (!(analyzeEvery >= 0 && analyzeEvery < Infinity)) {
+      throw new InvalidInputError('The option "analyzeEvery" of stream is not usable.', {
+        expected: 'milliseconds, 0 or more',
+        actual: String(analyzeEvery),
+      });
+    }
     const either = anySignal(signal, this.#ended.signal);
-    const tracker = new FaceTracker();
-    let previous: NonNullable<LocateOptions['previous']> = [];
-    for (let number = 0; ; number++) {
-      const mediaTime = await nextFrame(video, either);
-      if (mediaTime === undefined) return;
-      const near = number % SEARCH_EVERY === 0 || previous.length === 0 ? undefined : previous;
-      const { faces, timings } = await this.#enqueue(signal, (job) =>
-        analyzePicture(this.#pipeline, { ...job, source: video, previous: near }),
-      );
-      previous = faces.map(({ box, score = 1 }) => ({ box, score }));
-      const ids = tracker.update(faces.map(({ box }) => box));
-      yield { faces: faces.map((face, i) => ({ ...face, id: ids[i] as number })), timings, mediaTime };
+    const watcher = this.#runner.watch({ analyzeEvery });
+    const rate = new Rate();
+    let counted: number | undefined;
+    try {
+      for (;;) {
+        const frame = await nextFrame(video, either);
+        if (!frame) return;
+        const { mediaTime, shownAt, count } = frame;
+        const seen = await untilAborted(watcher.look(video, performance.now() / 1000, either), either);
+        const now = performance.now();
+        rate.tick(now);
+        const dropped = count === undefined ? undefined : counted === undefined ? 0 : count - counted - 1;
+        counted = count;
+        yield {
+          ...seen,
+          mediaTime,
+          latency: now - shownAt,
+          rate: rate.read(now),
+          ...(dropped === undefined ? {} : { dropped }),
+        };
+      }
+    } finally {
+      watcher.close();
     }
   }
 
@@ -204,20 +195,15 @@ export class FaceAnalyzer implements Disposable {
   }
 
   /**
-   * Rejects pending calls with a {@link DisposedError} and frees everything: at once where nothing runs, else as soon as
-   * the running step ends. More calls do nothing. Device and locator that the caller gave stay the caller's.
+   * Rejects pending calls with a {@link DisposedError} and frees everything: at once where the work is done in a worker
+   * or nothing runs, else as soon as the running step ends. More calls do nothing. Device and locator that the caller
+   * gave stay the caller's.
    */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#ended.abort(disposedError());
-    const { backend, locator } = this.#pipeline;
-    const free = () => {
-      backend.dispose();
-      if (this.#ownsLocator) locator?.dispose();
-    };
-    if (this.#queue.idle) free();
-    else void this.#queue.drained().then(free);
+    this.#runner.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -229,31 +215,13 @@ export class FaceAnalyzer implements Disposable {
     this.#ended.signal.throwIfAborted();
   }
 
-  #enqueue<R>(signal: AbortSignal | undefined, task: (job: Pick<Job, 'signal'>) => Promise<R>): Promise<R> {
+  /** Runs a task that sees the caller's signal and the end of this analyzer, and does not wait for it beyond them. */
+  #run<R>(signal: AbortSignal | undefined, task: (either: AbortSignal) => Promise<R>): Promise<R> {
     this.#check();
     const either = anySignal(signal, this.#ended.signal);
     either.throwIfAborted();
-    return this.#queue.run(() => task({ signal: either }), either);
+    return untilAborted(task(either), either);
   }
 }
 
 const disposedError = () => new DisposedError('This FaceAnalyzer was disposed.', { hint: 'Create another one.' });
-
-async function openNetwork(settings: Settings, signal: AbortSignal, report: (event: ProgressEvent) => void) {
-  const model = await loadModel(settings, signal, report);
-  const groups = cropGroups(model.manifest, settings.outputs);
-  report({ stage: 'engine', loaded: 0, total: 1 });
-  const { maxFaces } = settings;
-  const chosen: ChosenBackend = await chooseBackend({ model, groups, maxFaces, signal }, settings);
-  report({ stage: 'engine', loaded: 1, total: 1 });
-  return { model, groups, maxFaces, chosen };
-}
-
-async function loadModel(
-  { model }: Settings,
-  signal: AbortSignal,
-  report: (event: ProgressEvent) => void,
-): Promise<LoadedModel> {
-  if (typeof model !== 'string' && !(model instanceof URL)) return model;
-  return fetchModel(model, { signal, onProgress: (progress) => report({ stage: 'model', ...progress }) });
-}

@@ -1,10 +1,9 @@
 import type { Similarity, UprightImage } from '@swinface/alignment';
 import type { LoadedModel, RawOutputs } from '@swinface/core';
 import type { CropGroup } from './crops.js';
-import type { EngineChoice } from './types.js';
+import type { EngineKind } from './types.js';
 
-/** An engine that is at work. */
-export type EngineKind = Exclude<EngineChoice, 'auto'>;
+export type { EngineKind } from './types.js';
 
 /** Outputs of one run, and where its time went in milliseconds. */
 export interface NetworkRun {

@@ -1,6 +1,6 @@
 import type { FaceLocator } from '@swinface/alignment';
 import { InvalidInputError, type LoadedModel } from '@swinface/core';
-import type { AssetUrls, EngineChoice, FaceAnalyzerOptions, LocatorOption } from './types.js';
+import type { AssetUrls, EngineChoice, FaceAnalyzerOptions, LocatorOption, ThreadOption } from './types.js';
 
 /** Options of `FaceAnalyzer.create`, checked and completed. */
 export interface Settings {
@@ -10,19 +10,30 @@ export interface Settings {
   readonly engine: EngineChoice;
   readonly device: GPUDevice | undefined;
   readonly locator: LocatorOption;
-  /** `tfjsWasm` is undefined where tfjs finds its files itself: outside pages. */
-  readonly assets: Omit<AssetUrls, 'tfjsWasm'> & { readonly tfjsWasm: string | undefined };
+  readonly thread: ThreadOption;
+  /**
+   * Absolute wherever there is a page. `tfjsWasm` is undefined where tfjs finds its files itself: outside pages; `worker`
+   * where the bundler's address is to be used.
+   */
+  readonly assets: Readonly<Record<keyof typeof DEFAULT_ASSETS, string>> & {
+    readonly tfjsWasm: string | undefined;
+    readonly worker: string | undefined;
+  };
 }
 
 const ENGINES: readonly EngineChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
 const LOCATORS: readonly LocatorOption[] = ['auto', 'mediapipe', 'face-api', 'none'];
 
-const DEFAULT_ASSETS: AssetUrls = {
+const THREADS: readonly ThreadOption[] = ['auto', 'worker', 'main'];
+
+const DEFAULT_ASSETS = {
   mediapipeWasm: '/assets/mediapipe',
   landmarkModel: '/assets/face_landmarker.task',
   faceApiModels: '/assets/face-api',
-  tfjsWasm: '/assets/tfjs',
-};
+} as const satisfies Partial<AssetUrls>;
+/** Served by the page itself; elsewhere tfjs has its own. */
+const TFJS_WASM = '/assets/tfjs';
+const ASSETS: readonly string[] = [...Object.keys(DEFAULT_ASSETS), 'tfjsWasm', 'worker'];
 
 /**
  * Checks what JavaScript callers may get wrong, before anything is fetched.
@@ -30,7 +41,8 @@ const DEFAULT_ASSETS: AssetUrls = {
  * @throws {InvalidInputError} naming the option
  */
 export function checkedOptions(options: FaceAnalyzerOptions): Settings {
-  const { model, outputs, maxFaces = 16, engine = 'auto', device, locator = 'auto', assets = {} } = options ?? {};
+  const { model, outputs, maxFaces = 16, engine = 'auto', device, locator = 'auto' } = options ?? {};
+  const { thread = 'auto', assets = {} } = options ?? {};
   if (!(typeof model === 'string' ? model !== '' : model instanceof URL || isLoadedModel(model))) {
     throw invalid('model', 'the address of a manifest, such as "/models/swinface-nano.json", or a loaded model', model);
   }
@@ -42,18 +54,45 @@ export function checkedOptions(options: FaceAnalyzerOptions): Settings {
   if (!LOCATORS.includes(locator) && !isLocator(locator)) {
     throw invalid('locator', `one of ${LOCATORS.join(', ')}, or a FaceLocator`, locator);
   }
-  const unknown = Object.keys(assets).find((name) => !Object.hasOwn(DEFAULT_ASSETS, name));
-  if (unknown) throw invalid('assets', Object.keys(DEFAULT_ASSETS).join(', '), unknown);
-  const tfjsWasm = assets.tfjsWasm ?? (pageAddress() === undefined ? undefined : DEFAULT_ASSETS.tfjsWasm);
-  return { model, outputs, maxFaces, engine, device, locator, assets: { ...DEFAULT_ASSETS, ...assets, tfjsWasm } };
+  if (!THREADS.includes(thread)) throw invalid('thread', `one of ${THREADS.join(', ')}`, thread);
+  const tied = device ? 'device' : isLocator(locator) ? 'locator' : undefined;
+  if (thread === 'worker' && tied) {
+    throw new InvalidInputError(`The work cannot be done in a worker with an own ${tied}: it cannot go there.`, {
+      expected: `the option "thread" as "auto" or "main", or no "${tied}"`,
+      actual: 'thread "worker"',
+    });
+  }
+  const unknown = Object.keys(assets).find((name) => !ASSETS.includes(name));
+  if (unknown) throw invalid('assets', ASSETS.join(', '), unknown);
+  const tfjsWasm = assets.tfjsWasm ?? (pageAddress() === undefined ? undefined : TFJS_WASM);
+  return {
+    // The worker has another address than the page, against which relative ones are meant.
+    model: isLoadedModel(model) ? model : absolute(String(model)),
+    outputs,
+    maxFaces,
+    engine,
+    device,
+    locator,
+    thread: tied ? 'main' : thread,
+    assets: {
+      mediapipeWasm: absolute(assets.mediapipeWasm ?? DEFAULT_ASSETS.mediapipeWasm),
+      landmarkModel: absolute(assets.landmarkModel ?? DEFAULT_ASSETS.landmarkModel),
+      faceApiModels: absolute(assets.faceApiModels ?? DEFAULT_ASSETS.faceApiModels),
+      tfjsWasm: tfjsWasm === undefined ? undefined : absolute(tfjsWasm),
+      worker: assets.worker === undefined ? undefined : absolute(assets.worker),
+    },
+  };
 }
 
 const pageAddress = (): string | undefined => globalThis.document?.baseURI ?? globalThis.location?.href;
 
-/** Absolute address of an asset, since wasm loaders resolve relative ones each in their own way. As it is outside pages. */
+/**
+ * Absolute address of something that the page serves, since wasm loaders resolve relative ones each in their own way.
+ * As it is outside pages, and where it is no address at all, which whoever fetches it says.
+ */
 export function absolute(address: string): string {
   const base = pageAddress();
-  return base === undefined ? address : new URL(address, base).href;
+  return URL.canParse(address, base) ? new URL(address, base).href : address;
 }
 
 function invalid(option: string, expected: string, value: unknown): InvalidInputError {

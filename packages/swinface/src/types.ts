@@ -1,6 +1,6 @@
 import type { Box, FaceLocator, FivePoints, LocatedFace } from '@swinface/alignment';
 import type { LoadedModel } from '@swinface/core';
-import type { FaceAnalysis, HeadPose } from '@swinface/postprocessing';
+import type { BestShot, FaceAnalysis, FaceQuality, HeadPose } from '@swinface/postprocessing';
 
 /**
  * One face of a picture: where it is and what the network says. Plain data that survives `structuredClone`.
@@ -22,17 +22,46 @@ export interface AlignedFace extends FaceAnalysis {
   readonly model: string;
 }
 
-/** A face of a video with an id that stays with it from frame to frame. */
+/**
+ * A face of a video. `box`, `points`, `landmarks` and `pose` are of this frame, smoothed; what the network says is
+ * averaged over the frames it looked at, and labels change only on clear evidence.
+ */
 export interface TrackedFace extends Face {
+  /** Stays with the face from frame to frame, also through occlusion and crossing; counts from 1. */
   readonly id: number;
+  /** How well the face can be recognised, and what to do about it, by the frame the network last looked at. */
+  readonly quality: FaceQuality;
+  /** Milliseconds since the frame that the network last looked at; 0 where it was this one. */
+  readonly analysisAge: number;
+  /** The embedding of the frame that deserves most trust; absent if Recognition is not computed. */
+  readonly bestShot?: BestShot;
 }
 
-/** One analysed video frame. */
+/** What {@link FaceAnalyzer.stream} may be told. */
+export interface StreamOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * Milliseconds between two runs of the network on a face that has not changed; new and changed faces do not wait. 0
+   * for as often as the machine manages. Default 500.
+   */
+  readonly analyzeEvery?: number;
+}
+
+/** One frame of a video. */
 export interface StreamFrame {
   readonly faces: readonly TrackedFace[];
+  /** Of this frame; `network` is 0 where the network was not waited for. */
   readonly timings: Timings;
   /** Media time of the frame in seconds, where the browser tells. */
   readonly mediaTime?: number;
+  /** Milliseconds from the moment the browser showed the frame to now. */
+  readonly latency: number;
+  /** Frames per second that the stream gives, over the last two seconds. */
+  readonly rate: number;
+  /** Runs of the network per second, over the last two seconds. */
+  readonly analysisRate: number;
+  /** Frames that the video showed since the last one here and that were not looked at; absent where the browser does not count. */
+  readonly dropped?: number;
 }
 
 /** Milliseconds of wall time per stage of one `analyze`. */
@@ -68,16 +97,41 @@ export interface AssetUrls {
   readonly faceApiModels: string;
   /** Folder with the wasm files of `@tensorflow/tfjs-backend-wasm`. Default `/assets/tfjs`; outside pages, the package's own. */
   readonly tfjsWasm: string;
+  /** The SDK's worker, an ES module. By default the file beside the SDK, which bundlers find by themselves. */
+  readonly worker: string;
 }
 
 /** `auto`: WebGPU, else TensorFlow.js on wasm, else on plain JavaScript; a name: that one or an error. */
 export type EngineChoice = 'auto' | 'webgpu' | 'wasm' | 'cpu';
+
+/** An engine that is at work. */
+export type EngineKind = Exclude<EngineChoice, 'auto'>;
 
 /**
  * `auto`: MediaPipe, else face-api; a name: that one or an error; `none`: nothing is loaded, and the caller gives points
  * or aligned crops; or an implementation of the caller's, which the caller disposes.
  */
 export type LocatorOption = 'auto' | 'mediapipe' | 'face-api' | 'none' | FaceLocator;
+
+/**
+ * Where all the work is done. `auto`: in a worker, so that the page never waits; on the page's own thread where no worker
+ * starts, or where the option `device` or an own locator ties the work to it. `worker`: there or an error. `main`: on the
+ * thread of the caller.
+ */
+export type ThreadOption = 'auto' | 'worker' | 'main';
+
+/** What happened to the GPU device under an analyzer. */
+export type DeviceEvent =
+  | {
+      readonly state: 'lost';
+      /** In the browser's words. */
+      readonly reason: string;
+    }
+  | {
+      readonly state: 'restored';
+      /** The engine from now on. */
+      readonly engine: Choice<EngineKind>;
+    };
 
 /** What {@link FaceAnalyzer.create} takes. */
 export interface FaceAnalyzerOptions {
@@ -91,9 +145,15 @@ export interface FaceAnalyzerOptions {
   /** A WebGPU device to share; the analyzer then never destroys it. */
   readonly device?: GPUDevice;
   readonly locator?: LocatorOption;
+  readonly thread?: ThreadOption;
   readonly assets?: Partial<AssetUrls>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;
+  /**
+   * Called when the GPU device is lost, and when the network runs again; calls that were pending meanwhile are answered
+   * late, not wrongly.
+   */
+  readonly onDeviceChange?: (event: DeviceEvent) => void;
 }
 
 /** Which engine or locator is at work, for people. */

@@ -1,63 +1,70 @@
 import { describe, expect, it } from 'vitest';
-import { TaskQueue, untilAborted } from '../../src/abort.js';
+import { Busy, Gate, untilAborted } from '../../src/abort.js';
 import { gate } from '../support/locator.js';
 
 const never = new AbortController().signal;
 
-describe('TaskQueue', () => {
-  it('runs tasks in order, one at a time, past those that fail', async () => {
-    const queue = new TaskQueue();
+describe('Gate', () => {
+  it('lets in as many as it is wide, the others in their order', async () => {
+    const gate = new Gate(2);
     const log: string[] = [];
-    const task = (name: string) => async () => {
-      log.push(`${name} begins`);
-      await Promise.resolve();
-      log.push(`${name} ends`);
-      if (name === 'b') throw new Error('b failed');
-      return name;
+    const enter = async (name: string) => {
+      const leave = await gate.enter(never);
+      log.push(name);
+      return leave;
     };
-    expect(queue.idle).toBe(true);
-    const results = ['a', 'b', 'c'].map((name) => queue.run(task(name), never));
-    expect(queue.idle).toBe(false);
-    expect(await Promise.allSettled(results)).toMatchObject([
-      { value: 'a' },
-      { reason: { message: 'b failed' } },
-      { value: 'c' },
-    ]);
-    expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
-    await queue.drained();
-    expect(queue.idle).toBe(true);
-  });
-
-  it('never begins a task that was aborted while it waited', async () => {
-    const queue = new TaskQueue();
-    const { closed, release } = gate();
-    const first = queue.run(() => closed, never);
-    const controller = new AbortController();
-    let begun = false;
-    const second = queue.run(async () => {
-      begun = true;
-    }, controller.signal);
-    controller.abort('no');
-    await expect(second).rejects.toBe('no');
-    release();
-    await first;
-    await queue.drained();
-    expect(begun).toBe(false);
-    expect(queue.idle).toBe(true);
-  });
-
-  it('is busy until an aborted task has really ended', async () => {
-    const queue = new TaskQueue();
-    const { closed, release } = gate();
-    const controller = new AbortController();
-    const task = queue.run(() => closed, controller.signal);
+    const [leaveA, leaveB] = [await enter('a'), await enter('b')];
+    expect(gate.open).toBe(false);
+    const [c, d] = [enter('c'), enter('d')];
     await Promise.resolve();
+    expect(log).toEqual(['a', 'b']);
+    leaveB();
+    leaveB();
+    const leaveC = await c;
+    expect(log, 'leaving twice frees one place').toEqual(['a', 'b', 'c']);
+    expect(gate.open, 'a place that is passed on is not free').toBe(false);
+    leaveA();
+    (await d)();
+    expect(gate.open).toBe(true);
+    leaveC();
+    expect(log).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('forgets one that gave up waiting, and passes its turn on', async () => {
+    const gate = new Gate(1);
+    const leave = await gate.enter(never);
+    const controller = new AbortController();
+    const impatient = gate.enter(controller.signal);
+    const patient = gate.enter(never);
     controller.abort('no');
-    await expect(task).rejects.toBe('no');
-    expect(queue.idle).toBe(false);
-    release();
-    await queue.drained();
-    expect(queue.idle).toBe(true);
+    await expect(impatient).rejects.toBe('no');
+    leave();
+    (await patient)();
+    expect(gate.open).toBe(true);
+    await expect(gate.enter(AbortSignal.abort('before'))).rejects.toBe('before');
+    expect(gate.open).toBe(true);
+  });
+});
+
+describe('Busy', () => {
+  it('is over when the last one has ended, failed ones and later arrivals included', async () => {
+    const busy = new Busy();
+    expect(busy.idle).toBe(true);
+    const [first, second] = [gate(), gate()];
+    const failing = busy.track(first.closed.then(() => Promise.reject(new Error('x'))));
+    failing.catch(() => busy.track(second.closed));
+    let over = false;
+    const waiting = busy.over().then(() => {
+      over = true;
+    });
+    first.release();
+    await expect(failing).rejects.toThrow('x');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(over).toBe(false);
+    expect(busy.idle).toBe(false);
+    second.release();
+    await waiting;
+    expect(busy.idle).toBe(true);
   });
 });
 

@@ -342,6 +342,7 @@ describe('create', () => {
     ['engine', { engine: 'webgl' }],
     ['locator', { locator: 'opencv' }],
     ['locator', { locator: {} }],
+    ['thread', { thread: 'gpu' }],
     ['assets', { assets: { wasm: '/wasm' } }],
   ])('refuses an unusable %s: %j', async (name, options) => {
     const creating = create(options as Partial<FaceAnalyzerOptions>);

@@ -1,0 +1,267 @@
+import {
+  cropTransform,
+  type FivePoints,
+  type ImageSource,
+  type LocateOptions,
+  type Similarity,
+  UprightImage,
+} from '@swinface/alignment';
+import { InvalidInputError, type Manifest, type SwinFaceError } from '@swinface/core';
+import type { FaceAnalysis } from '@swinface/postprocessing';
+import { anySignal, Busy, Gate, untilAborted } from './abort.js';
+import { type OpenLocator, openLocator } from './locator.js';
+import { Network } from './network.js';
+import type { Settings } from './options.js';
+import { type FoundFace, faceOf, facesFromPoints } from './results.js';
+import type { CropResult, PictureResult, Runner, RunnerEvents, WatchOptions } from './runner.js';
+import { Stopwatch } from './stopwatch.js';
+import type { Choice, EngineKind } from './types.js';
+import { LocalWatcher } from './watcher.js';
+
+/** While one picture is on the GPU the next is located and warped; a third would only wait. */
+const PICTURES_ON_THE_NETWORK = 2;
+
+const IDENTITY: Similarity = { a: 1, b: 0, tx: 0, ty: 0 };
+
+/** A picture that was decoded and looked at. */
+interface Picture<Found> {
+  readonly image: UprightImage;
+  readonly found: Found;
+  readonly watch: Stopwatch;
+  /** Lets the next picture be decoded. */
+  leaveFront(): void;
+  /** Frees it, unless the caller had decoded it. */
+  dispose(): void;
+}
+
+/** Does everything on this thread; also inside the worker. */
+export class LocalRunner implements Runner {
+  readonly thread: Choice<'worker' | 'main'>;
+  readonly locator: Choice<string> | undefined;
+  readonly failed: Promise<SwinFaceError>;
+  readonly #network: Network;
+  readonly #locator: OpenLocator | undefined;
+  /** Decoding and locating, one picture at a time: they share the locator's memory. */
+  readonly #front = new Gate(1);
+  readonly #back = new Gate(PICTURES_ON_THE_NETWORK);
+  readonly #busy = new Busy();
+
+  private constructor(network: Network, locator: OpenLocator | undefined, thread: Choice<'worker' | 'main'>) {
+    this.#network = network;
+    this.#locator = locator;
+    this.locator = locator?.choice;
+    this.failed = network.failed;
+    this.thread = thread;
+  }
+
+  /**
+   * Loads model and locator, and compiles the network.
+   *
+   * @throws as `FaceAnalyzer.create`; what was loaded by then is freed
+   */
+  static async open(
+    settings: Settings,
+    signal: AbortSignal,
+    events: RunnerEvents,
+    thread: Choice<'worker' | 'main'>,
+  ): Promise<LocalRunner> {
+    const failed = new AbortController();
+    const either = anySignal(signal, failed.signal);
+    const network = Network.open(settings, either, events);
+    const locating = openLocator(settings, either).then((opened) => {
+      events.onProgress({ stage: 'locator', loaded: 1, total: 1 });
+      return opened;
+    });
+    try {
+      const [opened, locator] = await untilAborted(Promise.all([network, locating]), either);
+      return new LocalRunner(opened, locator, thread);
+    } catch (error) {
+      failed.abort(error);
+      // Whatever arrives after all is freed.
+      network.then((opened) => opened.dispose()).catch(() => undefined);
+      locating.then((opened) => opened?.owned && opened.locator.dispose()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  get engine(): Choice<EngineKind> {
+    return this.#network.choice;
+  }
+
+  get manifest(): Manifest {
+    return this.#network.model.manifest;
+  }
+
+  get outputs(): readonly string[] {
+    return this.#network.outputs;
+  }
+
+  /** Longest side of a picture that the engine can read; undefined for no limit of its own. */
+  get maxSide(): number | undefined {
+    return this.#network.maxSide;
+  }
+
+  analyze(source: ImageSource, points: readonly FivePoints[] | undefined, signal: AbortSignal): Promise<PictureResult> {
+    return this.#busy.track(this.#analyze(source, points, signal));
+  }
+
+  async #analyze(
+    source: ImageSource,
+    points: readonly FivePoints[] | undefined,
+    signal: AbortSignal,
+  ): Promise<PictureResult> {
+    const given = points === undefined ? undefined : facesFromPoints(points);
+    const look = async (image: UprightImage, watch: Stopwatch) =>
+      given ?? (await this.locate(image, undefined, signal, watch));
+    return this.#onNetwork(await this.bringIn(source, look, signal), signal, async ({ image, found, watch }) => {
+      const analyses = await this.analyzeFaces(image, found, signal, watch);
+      const { id } = this.manifest;
+      const faces = await watch.time('results', () => found.map((face, i) => faceOf(face, at(analyses, i), id)));
+      return { faces, timings: watch.read() };
+    });
+  }
+
+  analyzeAligned(crop: ImageSource, signal: AbortSignal): Promise<CropResult> {
+    return this.#busy.track(this.#analyzeAligned(crop, signal));
+  }
+
+  async #analyzeAligned(crop: ImageSource, signal: AbortSignal): Promise<CropResult> {
+    const { groups, model } = this.#network;
+    const size = model.manifest.config.image;
+    if (groups.length > 1) {
+      throw new InvalidInputError('One aligned crop does not serve all outputs of this analyzer.', {
+        expected: 'outputs that share a crop',
+        actual: groups.map(({ zoom, selection }) => `${selection.tasks.length} at zoom ${zoom}`).join(', '),
+        hint: 'Create an analyzer with the option "outputs", or give the whole picture and five points.',
+      });
+    }
+    const check = (image: UprightImage) => {
+      if (image.width === size && image.height === size) return;
+      throw new InvalidInputError('This is not an aligned crop.', {
+        expected: `${size} x ${size} pixels`,
+        actual: `${image.width} x ${image.height}`,
+        hint: 'Use analyze() for pictures.',
+      });
+    };
+    return this.#onNetwork(await this.bringIn(crop, check, signal), signal, async ({ image, watch }) => {
+      const [analysis] = await this.#network.run(image, [[IDENTITY]], signal, watch);
+      const face = { ...at([analysis], 0), model: model.manifest.id };
+      return { face, timings: watch.read() };
+    });
+  }
+
+  watch(options: WatchOptions): LocalWatcher {
+    return new LocalWatcher(this, options);
+  }
+
+  /** Keeps the runner's parts alive until a background task of a watcher has ended. */
+  keep<R>(task: Promise<R>): Promise<R> {
+    return this.#busy.track(task);
+  }
+
+  /**
+   * Decodes a picture and looks at it, with no other picture at it meanwhile. The caller lets the next one in with
+   * `leaveFront`, and disposes.
+   */
+  async bringIn<Found>(
+    source: ImageSource,
+    look: (image: UprightImage, watch: Stopwatch) => Found | Promise<Found>,
+    signal: AbortSignal,
+  ): Promise<Picture<Found>> {
+    const leaveFront = await this.#front.enter(signal);
+    const watch = new Stopwatch();
+    let image: UprightImage | undefined;
+    const dispose = () => {
+      leaveFront();
+      if (image !== source) image?.dispose();
+    };
+    try {
+      image = await watch.time('decode', () => this.#decode(source, signal));
+      const found = await look(image, watch);
+      signal.throwIfAborted();
+      return { image, found, watch, leaveFront, dispose };
+    } catch (error) {
+      dispose();
+      throw error;
+    }
+  }
+
+  /** Takes a picture on to the network as soon as there is room, and frees it after. */
+  async #onNetwork<Found, R>(
+    picture: Picture<Found>,
+    signal: AbortSignal,
+    use: (picture: Picture<Found>) => Promise<R>,
+  ): Promise<R> {
+    try {
+      // Only now may the next one be decoded: pictures that wait would fill the memory.
+      const leaveBack = await this.enterNetwork(signal);
+      picture.leaveFront();
+      try {
+        return await use(picture);
+      } finally {
+        leaveBack();
+      }
+    } finally {
+      picture.dispose();
+    }
+  }
+
+  async #decode(source: ImageSource, signal: AbortSignal): Promise<UprightImage> {
+    if (source instanceof UprightImage) return source;
+    const { maxSide } = this;
+    return UprightImage.from(source, { signal, ...(maxSide === undefined ? {} : { maxSide }) });
+  }
+
+  /** @throws {InvalidInputError} if the analyzer was created without a locator */
+  async locate(
+    image: UprightImage,
+    previous: LocateOptions['previous'] | undefined,
+    signal: AbortSignal,
+    watch: Stopwatch,
+  ): Promise<readonly FoundFace[]> {
+    const locator = this.#locator?.locator;
+    if (!locator) {
+      throw new InvalidInputError('This analyzer was created without a locator.', {
+        expected: 'the option "points"',
+        hint: 'Give five points per face, or create the analyzer with a locator.',
+      });
+    }
+    return watch.time('locate', () => locator.locate(image, { signal, ...(previous ? { previous } : {}) }));
+  }
+
+  /** What the network says of faces of a picture, in their order. */
+  async analyzeFaces(
+    image: UprightImage,
+    faces: readonly Pick<FoundFace, 'points'>[],
+    signal: AbortSignal,
+    watch: Stopwatch,
+  ): Promise<readonly FaceAnalysis[]> {
+    const transforms = this.#network.groups.map(({ zoom }) => faces.map(({ points }) => cropTransform(points, zoom)));
+    return this.#network.run(image, transforms, signal, watch);
+  }
+
+  /** Whether {@link enterNetwork} would not have to wait. */
+  get networkIsFree(): boolean {
+    return this.#back.open;
+  }
+
+  /** Waits for a place on the network. @returns what gives it back */
+  enterNetwork(signal: AbortSignal): Promise<() => void> {
+    return this.#back.enter(signal);
+  }
+
+  dispose(): void {
+    const free = () => {
+      this.#network.dispose();
+      if (this.#locator?.owned) this.#locator.locator.dispose();
+    };
+    if (this.#busy.idle) free();
+    else void this.#busy.over().then(free);
+  }
+}
+
+function at(analyses: readonly (FaceAnalysis | undefined)[], index: number): FaceAnalysis {
+  const analysis = analyses[index];
+  if (!analysis) throw new RangeError(`Nothing was computed for face ${index}`);
+  return analysis;
+}

@@ -1,0 +1,223 @@
+import type { Similarity, UprightImage } from '@swinface/alignment';
+import { DeviceLostError, fetchModel, type LoadedModel, type RawOutputs } from '@swinface/core';
+import type { FaceAnalysis } from '@swinface/postprocessing';
+import { untilAborted } from './abort.js';
+import type { Backend } from './backend.js';
+import { type ChosenBackend, chooseBackend } from './choose-backend.js';
+import { type CropGroup, cropGroups } from './crops.js';
+import type { Settings } from './options.js';
+import { analysisOf } from './results.js';
+import type { RunnerEvents } from './runner.js';
+import type { Stopwatch } from './stopwatch.js';
+import type { Choice, EngineKind } from './types.js';
+
+/** A device that is lost this often within {@link LOSS_WINDOW_MS} is not asked for again: something is wrong with it. */
+const MOST_LOSSES = 3;
+const LOSS_WINDOW_MS = 60_000;
+/** A browser whose GPU process died gives no device for a moment: waits before the attempts to get one. */
+const RETRY_AFTER_MS = [0, 500, 2000] as const;
+
+/**
+ * The model on an engine. When the engine's device is lost, it is made again from the weights in memory, and runs that
+ * the loss interrupted are run again: they come late, with the same numbers.
+ */
+export class Network {
+  readonly model: LoadedModel;
+  readonly groups: readonly CropGroup[];
+  /** Resolves when the device is lost for good. */
+  readonly failed: Promise<DeviceLostError>;
+  readonly #settings: Settings;
+  readonly #events: RunnerEvents;
+  readonly #life = new AbortController();
+  readonly #losses: number[] = [];
+  #choice: Choice<EngineKind>;
+  #backend: Promise<Backend>;
+  #maxSide: number | undefined;
+  #fail: (error: DeviceLostError) => void = () => {};
+
+  private constructor(
+    { model, groups }: { model: LoadedModel; groups: readonly CropGroup[] },
+    chosen: ChosenBackend,
+    settings: Settings,
+    events: RunnerEvents,
+  ) {
+    this.model = model;
+    this.groups = groups;
+    this.#settings = settings;
+    this.#events = events;
+    this.#choice = chosen.choice;
+    this.failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
+    this.#backend = Promise.resolve(this.#adopt(chosen));
+  }
+
+  /**
+   * Loads and checks the model, and compiles it for the outputs asked for.
+   *
+   * @throws as `FaceAnalyzer.create`
+   */
+  static async open(settings: Settings, signal: AbortSignal, events: RunnerEvents): Promise<Network> {
+    const { onProgress } = events;
+    const { model: given, outputs, maxFaces } = settings;
+    const byAddress = typeof given === 'string' || given instanceof URL;
+    const model = byAddress
+      ? await fetchModel(given, { signal, onProgress: (progress) => onProgress({ stage: 'model', ...progress }) })
+      : given;
+    const groups = cropGroups(model.manifest, outputs);
+    onProgress({ stage: 'engine', loaded: 0, total: 1 });
+    const chosen = await chooseBackend({ model, groups, maxFaces, signal }, settings);
+    onProgress({ stage: 'engine', loaded: 1, total: 1 });
+    return new Network({ model, groups }, chosen, settings, events);
+  }
+
+  get choice(): Choice<EngineKind> {
+    return this.#choice;
+  }
+
+  /** Longest side of a picture that the engine can read; undefined for no limit of its own. */
+  get maxSide(): number | undefined {
+    return this.#maxSide;
+  }
+
+  /** Names of the outputs that are computed. */
+  get outputs(): readonly string[] {
+    return this.groups.flatMap(({ selection }) => [
+      ...(selection.recognition ? ['Recognition'] : []),
+      ...selection.tasks.map(({ task }) => task.name),
+    ]);
+  }
+
+  /**
+   * All faces of a picture, `maxFaces` at a time. Calls may overlap.
+   *
+   * @param transforms per crop group, source to crop, one per face
+   * @throws {DeviceLostError} if the device is lost for good
+   * @throws the signal's reason
+   */
+  async run(
+    image: UprightImage,
+    transforms: readonly (readonly Similarity[])[],
+    signal: AbortSignal,
+    watch: Stopwatch,
+  ): Promise<readonly FaceAnalysis[]> {
+    for (let attempt = 0; ; attempt++) {
+      signal.throwIfAborted();
+      const backend = await untilAborted(this.#backend, signal);
+      try {
+        return await this.#runOn(backend, image, transforms, signal, watch);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof DeviceLostError) || attempt === MOST_LOSSES) throw error;
+        // The loss may be noticed here before `lost` settles, which is what puts another backend in place.
+        await untilAborted(backend.lost, signal);
+      }
+    }
+  }
+
+  async #runOn(
+    backend: Backend,
+    image: UprightImage,
+    transforms: readonly (readonly Similarity[])[],
+    signal: AbortSignal,
+    watch: Stopwatch,
+  ): Promise<readonly FaceAnalysis[]> {
+    const { maxFaces } = this.#settings;
+    const count = transforms[0]?.length ?? 0;
+    if (count === 0) return [];
+    const prepared = await watch.time('warp', () => backend.prepare(image));
+    const faces: FaceAnalysis[] = [];
+    try {
+      for (let first = 0; first < count; first += maxFaces) {
+        signal.throwIfAborted();
+        const start = performance.now();
+        // All crop groups at once: on a GPU the second is computed while the first is read back.
+        const runs = await allSettledOrThrow(
+          transforms.map((all, group) => prepared.run(group, all.slice(first, first + maxFaces))),
+        );
+        const computed = performance.now();
+        const warped = runs.reduce((sum, { warp }) => sum + warp, 0);
+        watch.add('warp', warped);
+        watch.add('network', computed - start - warped);
+        const outputs: RawOutputs[] = runs.map(({ raw }) => raw);
+        for (let i = 0; i < Math.min(maxFaces, count - first); i++) {
+          faces.push(analysisOf(this.model, this.groups, outputs, i));
+        }
+        watch.add('results', performance.now() - computed);
+      }
+    } finally {
+      prepared.dispose();
+    }
+    signal.throwIfAborted();
+    return faces;
+  }
+
+  #adopt({ backend, choice }: ChosenBackend): Backend {
+    this.#choice = choice;
+    this.#maxSide = backend.maxSide;
+    void backend.lost.then((reason) => {
+      if (this.#life.signal.aborted) return;
+      this.#backend = this.#replace(backend, reason || 'no reason given');
+      // Where nobody is waiting for it, the failure is told by `failed` alone.
+      this.#backend.catch(() => undefined);
+    });
+    return backend;
+  }
+
+  async #replace(lost: Backend, reason: string): Promise<Backend> {
+    this.#events.onDeviceChange({ state: 'lost', reason });
+    lost.dispose();
+    try {
+      const now = performance.now();
+      while (this.#losses[0] !== undefined && now - this.#losses[0] > LOSS_WINDOW_MS) this.#losses.shift();
+      this.#losses.push(now);
+      if (this.#settings.device) throw new Error('the device was given by the caller');
+      if (this.#losses.length > MOST_LOSSES) throw new Error(`it was lost ${this.#losses.length} times in a row`);
+      const chosen = await this.#chooseAgain(lost.kind);
+      const backend = this.#adopt(chosen);
+      if (this.#life.signal.aborted) backend.dispose();
+      this.#life.signal.throwIfAborted();
+      this.#events.onDeviceChange({ state: 'restored', engine: chosen.choice });
+      return backend;
+    } catch (cause) {
+      const error = new DeviceLostError(`The GPU device was lost: ${reason}.`, {
+        ...(cause instanceof Error ? { actual: cause.message } : {}),
+        hint: 'Dispose this analyzer and create it again.',
+        cause,
+      });
+      if (!this.#life.signal.aborted) this.#fail(error);
+      throw error;
+    }
+  }
+
+  /** The same engine again if it can be had, else what the options allow. */
+  async #chooseAgain(kind: EngineKind): Promise<ChosenBackend> {
+    const { signal } = this.#life;
+    const input = { model: this.model, groups: this.groups, maxFaces: this.#settings.maxFaces, signal };
+    for (const delay of RETRY_AFTER_MS) {
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      signal.throwIfAborted();
+      try {
+        return await chooseBackend(input, { ...this.#settings, engine: kind });
+      } catch {
+        signal.throwIfAborted();
+      }
+    }
+    return chooseBackend(input, this.#settings);
+  }
+
+  /** Frees the engine; runs under way reject. Call it once. */
+  dispose(): void {
+    this.#life.abort();
+    this.#backend.then((backend) => backend.dispose()).catch(() => undefined);
+  }
+}
+
+/** As `Promise.all`, but waits for every one before it throws the first failure: nothing goes on behind its back. */
+async function allSettledOrThrow<R>(promises: readonly Promise<R>[]): Promise<R[]> {
+  const settled = await Promise.allSettled(promises);
+  return settled.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+}

@@ -1,0 +1,17 @@
+import { CROP_SIZE, cropTransform, type UprightImage, warpImage } from '@swinface/alignment';
+import { type FaceQuality, faceQuality, headPose } from '@swinface/postprocessing';
+import type { FoundFace } from './results.js';
+
+/** How well a face can be recognised, by its place and by the crop that the network sees. */
+export function qualityOf(image: UprightImage, face: FoundFace): FaceQuality {
+  const planes = warpImage(image, [cropTransform(face.points)]);
+  const pixels = CROP_SIZE * CROP_SIZE;
+  const data = new Uint8ClampedArray(4 * pixels);
+  for (let i = 0; i < pixels; i++) {
+    for (let channel = 0; channel < 3; channel++) {
+      data[4 * i + channel] = ((planes[channel * pixels + i] ?? 0) + 1) * 127.5;
+    }
+    data[4 * i + 3] = 255;
+  }
+  return faceQuality({ box: face.box, pose: headPose(face), crop: { data, width: CROP_SIZE, height: CROP_SIZE } });
+}

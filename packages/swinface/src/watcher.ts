@@ -1,0 +1,310 @@
+import { type ImageSource, intersectionOverUnion, type LocatedFace, UprightImage } from '@swinface/alignment';
+import {
+  type Detection,
+  type FaceAnalysis,
+  type FaceQuality,
+  FaceTracks,
+  type HeadPose,
+  headPose,
+  OneEuroFilter,
+  type Track,
+  TrackAverages,
+} from '@swinface/postprocessing';
+import { anySignal } from './abort.js';
+import type { LocalRunner } from './local-runner.js';
+import { qualityOf } from './quality.js';
+import { Rate } from './rate.js';
+import { type FoundFace, faceOf } from './results.js';
+import type { FrameWatcher, WatchedFrame, WatchOptions } from './runner.js';
+import { Stopwatch } from './stopwatch.js';
+import type { TrackedFace } from './types.js';
+
+/** Frames between two searches of the whole frame; in between, faces are looked for near where they were. */
+const SEARCH_EVERY = 10;
+/** Overlap from which a face is plainly the one that was there a frame ago, and up to which another is not in its way. */
+const PLAINLY = { same: 0.4, apart: 0.1 } as const;
+/** Seconds after which nothing is plain any more. */
+const MOMENT = 0.5;
+/** A face that turned this many degrees, or whose size changed by this factor, has changed. */
+const CHANGED = { degrees: 20, size: 1.5 } as const;
+/** As the boxes' and points' smoothing of `FaceTracks`. */
+const SMOOTHING = { minCutoff: 2, beta: 10 } as const;
+
+/** A face of the last frame. */
+interface Before {
+  readonly id: number;
+  readonly face: FoundFace;
+}
+
+/** What is remembered of a track. */
+interface Memory {
+  /** Of the frame that the network last looked at. */
+  quality: FaceQuality;
+  pose: HeadPose;
+  side: number;
+  /** Seconds: that frame's time, and that of the last frame sent to the network. */
+  analysedAt: number;
+  sentAt: number;
+  /** Identity that the tracker has not seen yet, since it came after its frame. */
+  news: Pick<Detection, 'embedding' | 'quality'> | undefined;
+  landmarks: { readonly filter: OneEuroFilter; seenAt: number } | undefined;
+}
+
+/** A look at one face by the network. */
+interface Look {
+  readonly face: FoundFace;
+  readonly quality: FaceQuality;
+}
+
+/**
+ * Follows the faces of one video. Every frame is located; the network runs in the background, on faces that changed and
+ * at a set rate on the others, while further frames are located. Only faces that are new, or that may be taken for one
+ * another, are waited for: they need their identity to get their id.
+ */
+export class LocalWatcher implements FrameWatcher {
+  readonly #runner: LocalRunner;
+  readonly #every: number;
+  readonly #tracks: FaceTracks;
+  readonly #averages: TrackAverages;
+  readonly #memories = new Map<number, Memory>();
+  readonly #life = new AbortController();
+  readonly #runs = new Rate();
+  #before: readonly Before[] = [];
+  #beforeAt = -Infinity;
+  #frames = 0;
+  #failure: unknown;
+
+  constructor(runner: LocalRunner, { analyzeEvery }: WatchOptions) {
+    this.#runner = runner;
+    this.#every = analyzeEvery / 1000;
+    const { manifest } = runner;
+    this.#tracks = new FaceTracks({ verification: manifest.calibration.verification });
+    this.#averages = new TrackAverages(manifest);
+  }
+
+  look(source: ImageSource, time: number, signal: AbortSignal): Promise<WatchedFrame> {
+    const given = new Shared(() => {
+      if (source instanceof UprightImage) source.dispose();
+    });
+    const look = this.#look(source, given, time, anySignal(signal, this.#life.signal));
+    return this.#runner.keep(look.finally(() => given.release()));
+  }
+
+  async #look(source: ImageSource, given: Shared, time: number, signal: AbortSignal): Promise<WatchedFrame> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const previous = this.#frames++ % SEARCH_EVERY === 0 || this.#before.length === 0 ? undefined : this.#near();
+    const { image, found, watch, leaveFront, dispose } = await this.#runner.bringIn(
+      source,
+      (image, watch) => this.#runner.locate(image, previous, signal, watch),
+      signal,
+    );
+    leaveFront();
+    given.add();
+    const users = new Shared(() => {
+      dispose();
+      given.release();
+    });
+    try {
+      const known = found.map((face) => this.#plainly(face, found, time));
+      const open = found.filter((_, i) => known[i] === undefined);
+      const looks = await this.#analyse(image, open, signal, watch);
+      const tracks = this.#update(found, known, looks, time);
+      // A face that looked plain, but that the tracker takes for another.
+      const strangers = found.filter((_, i) => !this.#memories.has(at(tracks, i).id));
+      for (const [face, look] of await this.#analyse(image, strangers, signal, watch)) {
+        this.#learn(at(tracks, found.indexOf(face)).id, look, time);
+      }
+      this.#analyseLater(image, found, tracks, time, users);
+      const faces = await watch.time('results', () => found.map((face, i) => this.#result(face, at(tracks, i), time)));
+      this.#before = found.map((face, i) => ({ face, id: at(tracks, i).id }));
+      this.#beforeAt = time;
+      return { faces, timings: watch.read(), analysisRate: this.#runs.read() };
+    } finally {
+      users.release();
+    }
+  }
+
+  close(): void {
+    this.#life.abort(new DOMException('The stream has ended.', 'AbortError'));
+  }
+
+  #near(): Pick<LocatedFace, 'box' | 'score'>[] {
+    return this.#before.map(({ face: { box, score = 1 } }) => ({ box, score }));
+  }
+
+  /** The id of a face that is plainly where one was a moment ago, with no other near. */
+  #plainly(face: FoundFace, all: readonly FoundFace[], time: number): number | undefined {
+    if (time - this.#beforeAt > MOMENT) return undefined;
+    const near = this.#before.filter((before) => intersectionOverUnion(before.face.box, face.box) > PLAINLY.apart);
+    const [only] = near;
+    if (!only || near.length > 1 || intersectionOverUnion(only.face.box, face.box) < PLAINLY.same) return undefined;
+    const rivals = all.filter((other) => intersectionOverUnion(only.face.box, other.box) > PLAINLY.apart);
+    return rivals.length === 1 ? only.id : undefined;
+  }
+
+  /** Waits for the network. */
+  async #analyse(
+    image: UprightImage,
+    faces: readonly FoundFace[],
+    signal: AbortSignal,
+    watch: Stopwatch,
+  ): Promise<Map<FoundFace, Look & { readonly analysis: FaceAnalysis }>> {
+    if (faces.length === 0) return new Map();
+    const leave = await this.#runner.enterNetwork(signal);
+    try {
+      const looks = faces.map((face) => ({ face, quality: qualityOf(image, face) }));
+      const analyses = await this.#runner.analyzeFaces(image, faces, signal, watch);
+      this.#runs.tick();
+      return new Map(looks.map((look, i) => [look.face, { ...look, analysis: at(analyses, i) }]));
+    } finally {
+      leave();
+    }
+  }
+
+  #update(
+    found: readonly FoundFace[],
+    known: readonly (number | undefined)[],
+    looks: ReadonlyMap<FoundFace, Look & { readonly analysis: FaceAnalysis }>,
+    time: number,
+  ): readonly Track[] {
+    const detections = found.map((face, i): Detection => {
+      const { box, points } = face;
+      const look = looks.get(face);
+      if (look) return { box, points, ...identityOf(look.analysis), quality: look.quality };
+      const memory = this.#memories.get(known[i] ?? 0);
+      const news = memory?.news;
+      if (memory) memory.news = undefined;
+      return { box, points, ...news };
+    });
+    const { tracks, ended } = this.#tracks.update(detections, time);
+    this.#averages.forget(ended);
+    for (const id of ended) this.#memories.delete(id);
+    for (const [face, look] of looks) this.#learn(at(tracks, found.indexOf(face)).id, look, time);
+    return tracks;
+  }
+
+  /** Takes in what the network says of a track. @param time of the frame it saw */
+  #learn(id: number, { face, quality, analysis }: Look & { readonly analysis: FaceAnalysis }, time: number): void {
+    const old = this.#memories.get(id);
+    if (old && old.analysedAt > time) return;
+    this.#averages.update(id, { ...analysis, quality }, time);
+    this.#memories.set(id, {
+      quality,
+      pose: headPose(face),
+      side: sideOf(face),
+      analysedAt: time,
+      sentAt: Math.max(time, old?.sentAt ?? time),
+      news: undefined,
+      landmarks: old?.landmarks,
+    });
+  }
+
+  /** Sends the faces whose turn it is to the network, if that has room, and does not wait. */
+  #analyseLater(
+    image: UprightImage,
+    found: readonly FoundFace[],
+    tracks: readonly Track[],
+    time: number,
+    users: Shared,
+  ): void {
+    if (!this.#runner.networkIsFree) return;
+    const due = found.flatMap((face, i) => {
+      const { id } = at(tracks, i);
+      const memory = this.#memories.get(id);
+      return memory && time > memory.sentAt && this.#isDue(memory, face, time) ? [{ id, face, memory }] : [];
+    });
+    if (due.length === 0) return;
+    for (const { memory } of due) memory.sentAt = time;
+    users.add();
+    const run = async () => {
+      try {
+        const faces = due.map(({ face }) => face);
+        const looks = await this.#analyse(image, faces, this.#life.signal, new Stopwatch());
+        for (const { id, face } of due) {
+          const look = looks.get(face);
+          // Tracks that ended meanwhile stay ended.
+          if (!look || !this.#memories.has(id)) continue;
+          this.#learn(id, look, time);
+          const memory = this.#memories.get(id);
+          if (memory) memory.news = { ...identityOf(look.analysis), quality: look.quality };
+        }
+      } catch (error) {
+        this.#failure ??= error;
+      } finally {
+        users.release();
+      }
+    };
+    void this.#runner.keep(run());
+  }
+
+  #isDue(memory: Memory, face: FoundFace, time: number): boolean {
+    if (time - memory.sentAt >= this.#every) return true;
+    // What changed after it was sent is due, not what changed before and is under way.
+    if (memory.sentAt > memory.analysedAt) return false;
+    const { yaw, pitch, roll } = headPose(face);
+    const turned = Math.max(
+      Math.abs(yaw - memory.pose.yaw),
+      Math.abs(pitch - memory.pose.pitch),
+      Math.abs(roll - memory.pose.roll),
+    );
+    const size = sideOf(face) / memory.side;
+    return turned > CHANGED.degrees || Math.max(size, 1 / size) > CHANGED.size;
+  }
+
+  #result(face: FoundFace, track: Track, time: number): TrackedFace {
+    const { id, box } = track;
+    const analysis = this.#averages.get(id);
+    const memory = this.#memories.get(id);
+    if (!analysis || !memory) throw new RangeError(`Nothing was computed for track ${id}`);
+    const place: FoundFace = {
+      ...face,
+      box,
+      points: (track.points as FoundFace['points'] | undefined) ?? face.points,
+      ...(face.landmarks && { landmarks: smoothedLandmarks(face.landmarks, memory, sideOf(face), time) }),
+    };
+    return {
+      ...faceOf(place, analysis, this.#runner.manifest.id),
+      ...(analysis.bestShot && { bestShot: analysis.bestShot }),
+      id,
+      quality: memory.quality,
+      analysisAge: 1000 * (time - memory.analysedAt),
+    };
+  }
+}
+
+/** Frees something when the last of its users is done with it; whoever makes it is the first. */
+class Shared {
+  readonly #free: () => void;
+  #users = 1;
+
+  constructor(free: () => void) {
+    this.#free = free;
+  }
+
+  add(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    this.#users--;
+    if (this.#users === 0) this.#free();
+  }
+}
+
+function smoothedLandmarks(landmarks: Float32Array, memory: Memory, side: number, time: number): Float32Array {
+  if (!memory.landmarks || time - memory.landmarks.seenAt > MOMENT) {
+    memory.landmarks = { filter: new OneEuroFilter(SMOOTHING), seenAt: time };
+  }
+  memory.landmarks.seenAt = time;
+  return Float32Array.from(memory.landmarks.filter.update(landmarks, time, side));
+}
+
+const sideOf = ({ box }: FoundFace): number => Math.max(box.width, box.height, 1);
+
+const identityOf = ({ embedding }: FaceAnalysis): Pick<Detection, 'embedding'> => (embedding ? { embedding } : {});
+
+function at<T>(items: readonly T[], index: number): T {
+  const item = items[index];
+  if (item === undefined) throw new RangeError(`There is no item ${index}`);
+  return item;
+}

@@ -1,0 +1,54 @@
+import type { FivePoints } from '@swinface/alignment';
+import type { Manifest } from '@swinface/core';
+import type { Settings } from '../options.js';
+import type { CropResult, PictureResult, WatchedFrame, WatchOptions } from '../runner.js';
+import type { Choice, DeviceEvent, EngineKind, ProgressEvent } from '../types.js';
+import type { Packed } from './errors.js';
+
+/** A picture on its way: a file is decoded in the worker, everything else was captured on the page and is transferred. */
+export type PostedPicture =
+  | { readonly file: Blob }
+  | { readonly pixels: ImageBitmap | VideoFrame; readonly width: number; readonly height: number };
+
+/** What a call gives: errors travel as values, to arrive as the classes they were. */
+export type Answer<R> = { readonly value: R } | { readonly error: Packed };
+
+/** What the page needs to know of the runner in the worker. */
+export interface RunnerFacts {
+  readonly engine: Choice<EngineKind>;
+  readonly locator: Choice<string> | undefined;
+  readonly manifest: Manifest;
+  readonly outputs: readonly string[];
+  readonly maxSide: number | undefined;
+}
+
+/** What the worker tells unasked. */
+export type WorkerEvent =
+  | { readonly progress: ProgressEvent }
+  | { readonly device: DeviceEvent; readonly maxSide: number | undefined }
+  | { readonly failed: Packed };
+
+/** Options that can be posted: no device, no locator of the caller's. */
+export type PostedSettings = Settings & { readonly device: undefined };
+
+/**
+ * The worker as the page calls it. A call that can be cancelled begins with a number of its own.
+ * One worker serves one analyzer.
+ */
+export interface AnalyzerWorker {
+  /** Answers once the worker's code is loaded. */
+  hello(): void;
+  open(call: number, settings: PostedSettings, onEvent: (event: WorkerEvent) => void): Promise<Answer<RunnerFacts>>;
+  analyze(
+    call: number,
+    picture: PostedPicture,
+    points: readonly FivePoints[] | undefined,
+  ): Promise<Answer<PictureResult>>;
+  analyzeAligned(call: number, picture: PostedPicture): Promise<Answer<CropResult>>;
+  /** Makes watcher number `watcher`. */
+  watch(watcher: number, options: WatchOptions): void;
+  look(call: number, watcher: number, picture: PostedPicture, time: number): Promise<Answer<WatchedFrame>>;
+  unwatch(watcher: number): void;
+  /** Aborts a call; its answer will be an error that nobody reads. */
+  cancel(call: number): void;
+}
