@@ -22,7 +22,7 @@ export type {
   QuantisationEffect,
 } from './manifest-types.js';
 export { tensorShapes } from './names.js';
-export { type ModelPassport, type PackedModel, packModel } from './pack.js';
+export { type ModelPassport, type PackedModel, packModel, packShards } from './pack.js';
 export { dequantizeRows, type QuantizedTensor, quantizeRows, storedAs } from './quantized.js';
 export { readWeights, sha256 } from './read.js';
 export { parseSafetensors, type StoredTensor, writeSafetensors } from './safetensors.js';

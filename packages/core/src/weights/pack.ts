@@ -33,16 +33,39 @@ export async function packModel(
   weights: WeightMap,
   dtype: DType,
 ): Promise<PackedModel> {
+  const files = new Map<string, Uint8Array>();
+  const read = async (tensor: string): Promise<HostTensor> => {
+    const found = weights.get(tensor);
+    if (!found) throw new WeightsInvalidError(`The tensor ${tensor} is missing.`);
+    return found;
+  };
+  const manifest = await packShards(name, passport, read, dtype, async (file, bytes) => {
+    files.set(file, bytes);
+  });
+  return { manifest, files };
+}
+
+/**
+ * As {@link packModel}, for weights that are never in memory as a whole: one shard at a time is read and written.
+ *
+ * @param passport its `id` is `name` and a hash of all shards where it is left out
+ * @throws {WeightsInvalidError} if a tensor cannot be stored in that type, or the passport does not fit the network
+ */
+export async function packShards(
+  name: string,
+  passport: Omit<ModelPassport, 'id'> & Partial<Pick<ModelPassport, 'id'>>,
+  read: (tensor: string) => Promise<HostTensor>,
+  dtype: DType,
+  write: (file: string, bytes: Uint8Array) => Promise<void>,
+): Promise<Manifest> {
   const shapes = tensorShapes(passport.config);
   const stored = (tensor: string): DType => storedAs(tensor, shapes.get(tensor) ?? [], dtype);
   const shards: ManifestShard[] = [];
-  const files = new Map<string, Uint8Array>();
   const placed = new Map<string, number>();
   for (const names of planShards(passport.config, (tensor, shape) => storedBytes(shape, stored(tensor)))) {
     const tensors = new Map<string, HostTensor>();
     for (const tensor of names) {
-      const found = weights.get(tensor);
-      if (!found) throw new WeightsInvalidError(`The tensor ${tensor} is missing.`);
+      const found = await read(tensor);
       refuseUnstorable(tensor, found, stored(tensor));
       tensors.set(tensor, found);
       placed.set(tensor, shards.length);
@@ -50,14 +73,16 @@ export async function packModel(
     const bytes = writeSafetensors(tensors, stored);
     const digest = await sha256(bytes);
     const file = `${name}-${digest.slice(0, 8)}.safetensors`;
+    await write(file, bytes);
     shards.push({ file, bytes: bytes.length, sha256: digest });
-    files.set(file, bytes);
   }
   const tensors: Record<string, ManifestTensor> = {};
   for (const [tensor, shape] of shapes) {
     tensors[tensor] = { dtype: stored(tensor), shape, shard: placed.get(tensor) ?? 0 };
   }
-  return { manifest: parseManifest({ format: 'swinface', version: 1, ...passport, shards, tensors }), files };
+  const all = await sha256(new TextEncoder().encode(shards.map((shard) => shard.sha256).join()));
+  const id = `${name}-${all.slice(0, 8)}`;
+  return parseManifest({ format: 'swinface', version: 1, id, ...passport, shards, tensors });
 }
 
 /** The largest number that rounds to a finite float16. */
