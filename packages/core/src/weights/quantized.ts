@@ -19,12 +19,16 @@ export interface QuantizedTensor {
 
 /**
  * How a tensor is stored in a file of a storage type. Vectors are a small part of the file and reach far (a variance may
- * exceed float16's range), so they stay float32; the first and the last layer and the tables of position biases are small
- * and sensitive, so they stay float16 among int8.
+ * exceed float16's range), so they stay float32; the first and the last layer, the channel attention
+ * and the tables of position biases are small and sensitive, so they stay float16 among int8.
  */
 export function storedAs(name: string, shape: readonly number[], dtype: DType): DType {
   if (shape.length < 2) return 'F32';
-  if (dtype === 'I8' && /relative_position_bias_table$|^backbone\.patch_embed\.|^om\./.test(name)) return 'F16';
+  if (
+    dtype === 'I8' &&
+    /^backbone\.patch_embed\.|\.relative_position_bias_table$|\.channel_attention\.|^om\./.test(name)
+  )
+    return 'F16';
   return dtype;
 }
 
