@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AblationOptions, ablate, ablationTable } from './ablation.js';
 import { type AlignOptions, align } from './align/align.js';
 import { benchmark } from './benchmark.js';
+import { benchmarkPytorch } from './benchmark-pytorch.js';
 import { CONVERT_FORMATS, type ConvertOptions, convert } from './convert/index.js';
 import { NO_AUGMENTATION } from './data/augment.js';
 import { LAYOUTS, openTrainingSource, writeList } from './data/index.js';
@@ -74,16 +76,30 @@ interface BenchmarkArguments {
   readonly batch?: number;
   readonly threads?: number;
   readonly device: Device | 'auto';
+  readonly rounds?: number;
+  readonly pytorch?: boolean;
+  readonly python?: string;
 }
 
-async function runBenchmark({ recipe: file, batch, ...options }: BenchmarkArguments): Promise<void> {
-  const recipe = parseRecipe(JSON.parse(await readFile(file, 'utf8')));
-  const result = await benchmark(batch === undefined ? recipe : { ...recipe, batch }, options);
+async function runBenchmark(options: BenchmarkArguments): Promise<void> {
+  const { recipe: file, batch, threads = availableParallelism(), rounds, pytorch, python } = options;
+  const given = parseRecipe(JSON.parse(await readFile(file, 'utf8')));
+  const recipe = batch === undefined ? given : { ...given, batch };
+  const counted = rounds === undefined ? {} : { rounds };
+  const result = await benchmark(recipe, { device: options.device, threads, ...counted });
   const ratio = result.gradient / result.forward;
   print(
     `${result.device}, ${result.batch} faces: forward ${result.forward.toFixed(0)} ms, forward and backward ` +
       `${result.gradient.toFixed(0)} ms (${ratio.toFixed(2)} x), update ${result.update.toFixed(0)} ms, ` +
       `${result.facesPerSecond.toFixed(1)} faces/s`,
+  );
+  if (!pytorch) return;
+  const other = await benchmarkPytorch(recipe, { threads, ...counted, ...(python === undefined ? {} : { python }) });
+  print(
+    `PyTorch ${other.torch}, ${other.threads} threads: forward ${other.forward.toFixed(0)} ms, whole step ` +
+      `${other.step.toFixed(0)} ms, ${((1000 * result.batch) / other.step).toFixed(1)} faces/s; its outputs differ by ` +
+      `${other.difference.toExponential(1)} of their size. Ours is ` +
+      `${(other.step / (result.gradient + result.update)).toFixed(2)} times as fast.`,
   );
 }
 
@@ -187,6 +203,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description("time a recipe's training step on made-up faces")
     .requiredOption('--recipe <file>', 'recipe as JSON')
     .option('--batch <count>', "faces per step; the recipe's by default", wholeNumber)
+    .option('--rounds <count>', 'measured steps', wholeNumber)
+    .option('--pytorch', 'also time the same network in PyTorch, outputs compared')
+    .option('--python <path>', 'interpreter that has PyTorch')
     .option('--threads <count>', 'threads of the CPU provider', wholeNumber)
     .addOption(new Option('--device <name>', 'where the graph runs').choices(['auto', ...DEVICES]).default('auto'))
     .action(runBenchmark);
