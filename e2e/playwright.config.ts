@@ -37,17 +37,34 @@ export default defineConfig({
     screenshot: 'only-on-failure',
   },
   projects: [
-    { name: 'pages', testIgnore: 'webcam.spec.ts', use: chromium() },
+    { name: 'pages', testIgnore: ['webcam.spec.ts', 'embed.spec.ts'], use: chromium() },
     {
       name: 'webcam',
       testMatch: 'webcam.spec.ts',
       use: chromium('--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${CAMERA_VIDEO}`),
     },
+    {
+      name: 'embed',
+      testMatch: 'embed.spec.ts',
+      use: {
+        ...chromium('--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${CAMERA_VIDEO}`),
+        baseURL: `http://localhost:${PORT + 1}/`,
+      },
+    },
   ],
-  webServer: {
-    command: 'node ../scripts/serve.mjs --strict-port',
-    url: `http://localhost:${PORT}/photo/`,
-    env: { PORT: String(PORT) },
-    reuseExistingServer: false,
-  },
+  webServer: [
+    {
+      command: 'node ../scripts/serve.mjs --strict-port',
+      url: `http://localhost:${PORT}/photo/`,
+      env: { PORT: String(PORT) },
+      reuseExistingServer: false,
+    },
+    {
+      // The port beside it: another origin, another site's layout, its own policy.
+      command: 'node embed-server.mjs',
+      url: `http://localhost:${PORT + 1}/`,
+      env: { PORT: String(PORT + 1) },
+      reuseExistingServer: false,
+    },
+  ],
 });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildPackage, PAGE_PACKAGES } from './lib/build-package.mjs';
-import { buildPages } from './lib/build-pages.mjs';
+import { buildEmbed, buildPages } from './lib/build-pages.mjs';
 import { pageModel } from './lib/page-model.mjs';
 import { runTool } from './lib/process.mjs';
 import { inRepo, isMain, main, ROOT, say, since, UserError } from './lib/repo.mjs';
@@ -56,6 +56,7 @@ export async function build({ types = true } = {}) {
   const pagesStart = performance.now();
   const model = await pageModel();
   await buildPages(model);
+  await buildEmbed(model);
   say.done(`example pages in ${since(pagesStart)}`);
   if (types) {
     const typesStart = performance.now();

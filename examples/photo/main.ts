@@ -1,9 +1,9 @@
+import { createOverlay } from '@swinface/widget/kit';
 import type { Face, FaceAnalyzer, Timings } from 'swinface';
 import { createFaceList, thumbnail } from '../ui/faces.js';
 import { messageCard } from '../ui/film.js';
 import { counted, duration } from '../ui/format.js';
 import { describeError } from '../ui/messages.js';
-import { createOverlay } from '../ui/overlay.js';
 import { createSession } from '../ui/session.js';
 import { type OpenPicture, openPicture } from './picture.js';
 import { acceptDropsAndPastes, createContactStrip, type Picture } from './sources.js';

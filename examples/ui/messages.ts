@@ -1,3 +1,5 @@
+import { cameraState } from '@swinface/widget/kit';
+
 /** What a person is told when something does not work, and what they can do about it. */
 export interface Message {
   /** For styles and tests. */
@@ -60,47 +62,24 @@ export function describeError(error: unknown): Message {
       };
 }
 
+const CAMERA: Readonly<Record<ReturnType<typeof cameraState>, Omit<Message, 'kind' | 'detail'>>> = {
+  denied: {
+    title: 'The camera is not allowed here',
+    body: 'Allow the camera for this page in the address bar or in the site settings, then start again. Photos work without it.',
+  },
+  absent: { title: 'No camera was found', body: 'Connect a camera, then start again. Photos work without one.' },
+  busy: {
+    title: 'The camera is busy',
+    body: 'Another program or tab is using it. Close that one, then start again.',
+  },
+  failed: { title: 'The camera did not start', body: 'Start again.' },
+};
+
 /** Translates why `getUserMedia` gave no camera. */
 export function describeCameraError(error: unknown): Message {
-  const name = error instanceof DOMException ? error.name : '';
+  const state = cameraState(error);
   const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  switch (name) {
-    case 'NotAllowedError':
-    case 'SecurityError':
-      return {
-        kind: 'camera-denied',
-        title: 'The camera is not allowed here',
-        body: 'Allow the camera for this page in the address bar or in the site settings, then start again. Photos work without it.',
-        detail,
-        retry: 'Start again',
-      };
-    case 'NotFoundError':
-    case 'OverconstrainedError':
-      return {
-        kind: 'camera-absent',
-        title: 'No camera was found',
-        body: 'Connect a camera, then start again. Photos work without one.',
-        detail,
-        retry: 'Start again',
-      };
-    case 'NotReadableError':
-    case 'AbortError':
-      return {
-        kind: 'camera-busy',
-        title: 'The camera is busy',
-        body: 'Another program or tab is using it. Close that one, then start again.',
-        detail,
-        retry: 'Start again',
-      };
-    default:
-      return {
-        kind: 'camera-failed',
-        title: 'The camera did not start',
-        body: 'Start again.',
-        detail,
-        retry: 'Start again',
-      };
-  }
+  return { kind: `camera-${state}`, ...CAMERA[state], detail, retry: 'Start again' };
 }
 
 /** For pages that are not given a camera interface at all. */

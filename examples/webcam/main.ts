@@ -1,12 +1,11 @@
+import { type Camera, cameraIsOffered, createOverlay, openCamera } from '@swinface/widget/kit';
 import type { FaceAnalyzer, StreamFrame, TrackedFace } from 'swinface';
 import { button, h } from '../ui/dom.js';
 import { createFaceList } from '../ui/faces.js';
 import { messageCard } from '../ui/film.js';
 import { counted, duration } from '../ui/format.js';
 import { CAMERA_UNSUPPORTED, describeCameraError, describeError, type Message } from '../ui/messages.js';
-import { createOverlay } from '../ui/overlay.js';
 import { createSession } from '../ui/session.js';
-import { type Camera, cameraIsOffered, openCamera } from './camera.js';
 import { createRate } from './rate.js';
 
 /** Numbers that change faster than this cannot be read. */

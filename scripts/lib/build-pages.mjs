@@ -1,3 +1,5 @@
+import { cp, mkdir, readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { inRepo } from './repo.mjs';
 
 const page = (path) => inRepo('examples', path);
@@ -29,4 +31,39 @@ export async function buildPages(model) {
       rolldownOptions: { input: [page('index.html'), page('photo/index.html'), page('webcam/index.html')] },
     },
   });
+}
+
+/**
+ * Builds the page of a stranger to `dist/embed`: nothing in it lies where this project's own pages have it.
+ *
+ * @param {{ url: string }} model as for {@link buildPages}
+ */
+export async function buildEmbed(model) {
+  const { build } = await import('vite');
+  const out = inRepo('dist/embed');
+  await build({
+    configFile: false,
+    root: inRepo('examples/embed'),
+    base: '/',
+    logLevel: 'warn',
+    publicDir: false,
+    worker: { format: 'es' },
+    build: {
+      outDir: out,
+      emptyOutDir: true,
+      assetsDir: 'static/app',
+      assetsInlineLimit: 0,
+      chunkSizeWarningLimit: 2000,
+      target: 'es2022',
+    },
+  });
+  const assets = inRepo('examples/public/assets');
+  await mkdir(`${out}/static/faces`, { recursive: true });
+  for (const name of await readdir(assets)) {
+    if (/^(mediapipe|face-api|tfjs|face_landmarker\.task)$/.test(name)) {
+      await cp(`${assets}/${name}`, `${out}/static/faces/${name}`, { recursive: true });
+    }
+  }
+  await cp(dirname(inRepo('examples/public', model.url)), `${out}/static/models`, { recursive: true });
+  await cp(`${assets}/samples/sample3.jpg`, `${out}/pictures/team.jpg`);
 }

@@ -4,9 +4,10 @@ import { inRepo } from './repo.mjs';
 export const SOURCE_ALIASES = [
   { find: /^@swinface\/core\/(\w+)$/, replacement: inRepo('packages/core/src/$1/index.ts') },
   {
-    find: /^@swinface\/(core|alignment|postprocessing|trainer|testing)$/,
+    find: /^@swinface\/(core|alignment|postprocessing|trainer|testing|widget)$/,
     replacement: inRepo('packages/$1/src/index.ts'),
   },
+  { find: /^@swinface\/widget\/(\w+)$/, replacement: inRepo('packages/widget/src/$1.ts') },
   { find: /^swinface$/, replacement: inRepo('packages/swinface/src/index.ts') },
 ];
 

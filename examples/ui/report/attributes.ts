@@ -1,24 +1,15 @@
-import type { Face, FaceAnalyzer } from 'swinface';
+import { type AttributeName, VALUE_LADEN } from '@swinface/widget/kit';
+import type { FaceAnalyzer } from 'swinface';
 import { h } from '../dom.js';
 import { percent } from '../format.js';
 import { createBar } from './bar.js';
 import { type ReportPart, section, thresholdOf } from './section.js';
 
-type AttributeName = keyof Face['attributes'];
-
-/** Labels that record an annotator's taste rather than something to be seen. Shown, but only to who asks. */
-const VALUE_LADEN: ReadonlySet<string> = new Set([
-  'Attractive',
-  'Chubby',
-  'Pale Skin',
-  'Narrow Eyes',
-  'Big Nose',
-  'Pointy Nose',
-  'Big Lips',
-  'Double Chin',
-]);
 /** Subnets whose tasks have a part of the report of their own. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['Gender', 'Age', 'Expression']);
+
+/** Labels that record an annotator's taste are shown too, but only to who asks. */
+const isValueLaden = (name: string): boolean => VALUE_LADEN.has(name as AttributeName);
 
 const isAttribute = (task: { readonly kind: string; readonly labels?: readonly string[] }): boolean =>
   task.kind === 'softmax' && task.labels?.join() === 'no,yes';
@@ -37,8 +28,8 @@ export function createAttributes(analyzer: Pick<FaceAnalyzer, 'manifest'>): Repo
     .filter(({ name }) => !ELSEWHERE.has(name))
     .map(({ name, tasks }) => {
       const names = tasks.filter(isAttribute).map((task) => task.name);
-      laden.push(...names.filter((task) => VALUE_LADEN.has(task)));
-      return { name, plain: names.filter((task) => !VALUE_LADEN.has(task)) };
+      laden.push(...names.filter((task) => isValueLaden(task)));
+      return { name, plain: names.filter((task) => !isValueLaden(task)) };
     })
     .filter(({ plain }) => plain.length > 0)
     .map(({ name, plain }) => section(name, '', h('div', { class: 'bars' }, ...plain.map(barFor))));

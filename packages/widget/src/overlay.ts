@@ -1,11 +1,28 @@
 import type { Face } from 'swinface';
-import { svg } from './dom.js';
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+function svg<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string | number>>,
+  ...children: (Node | string | false)[]
+): SVGElementTagNameMap[K] {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  for (const child of children) if (child) element.append(child);
+  return element;
+}
 
 /** Faces drawn over a photo or a video: corner ticks and a number for each, a grease-pencil ring for the chosen one. */
 export interface Overlay {
   readonly element: SVGSVGElement;
-  /** @param size of the picture that the faces' coordinates refer to, in pixels */
+  /**
+   * Draws these faces in place of those before.
+   *
+   * @param size of the picture that the faces' coordinates refer to, in pixels
+   */
   draw(faces: readonly OverlayFace[], size: { readonly width: number; readonly height: number }): void;
+  /** Takes all marks away. */
   clear(): void;
 }
 
@@ -75,6 +92,8 @@ function mark({ face, label, selected }: OverlayFace, width: number, mirrored: b
 }
 
 /**
+ * An empty overlay, to be laid over a picture of the same aspect.
+ *
  * @param onSelect called with the label of a face that was clicked; the keyboard has the list of faces instead
  * @param mirrored whether the picture below is shown mirrored
  */
@@ -91,10 +110,13 @@ export function createOverlay(onSelect: (label: string) => void, { mirrored = fa
   });
   return {
     element,
+    /** Replaces what was drawn before. */
     draw(faces, { width, height }) {
       element.setAttribute('viewBox', `0 0 ${width} ${height}`);
       element.replaceChildren(...faces.map((face) => mark(face, width, mirrored)));
     },
-    clear: () => element.replaceChildren(),
+    clear() {
+      element.replaceChildren();
+    },
   };
 }

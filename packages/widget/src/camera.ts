@@ -1,7 +1,9 @@
 /** The visitor's camera, on until `stop`. */
 export interface Camera {
   readonly stream: MediaStream;
+  /** As the browser names the device. */
   readonly label: string;
+  /** Ends all tracks; the device's light goes off. */
   stop(): void;
 }
 

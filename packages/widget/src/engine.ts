@@ -1,0 +1,68 @@
+import type { FaceAnalyzer, FaceAnalyzerOptions, ProgressEvent } from 'swinface';
+import { errorState, type WidgetState } from './states.js';
+
+/** What the widget needs of a `FaceAnalyzer`. */
+export type WidgetAnalyzer = Pick<FaceAnalyzer, 'analyze' | 'stream' | 'manifest'>;
+
+/** Options for the engine beyond those that the widget's attributes set. */
+export type EngineOptions = Partial<Omit<FaceAnalyzerOptions, 'model' | 'outputs' | 'signal' | 'onProgress'>>;
+
+/** An error that leads to a state of its own. */
+export class Problem extends Error {
+  readonly state: WidgetState;
+
+  constructor(state: WidgetState, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.state = state;
+  }
+}
+
+/** What {@link createEngine} needs to know. */
+export interface EngineRequest {
+  readonly model: string | undefined;
+  /** Folder with the SDK's assets; undefined leaves the SDK's defaults. */
+  readonly assets: string | undefined;
+  readonly outputs: readonly string[] | undefined;
+  readonly options: EngineOptions | undefined;
+  readonly onProgress: (event: ProgressEvent) => void;
+}
+
+/** A folder's assets under the names that the SDK's own defaults have. */
+function assetUrls(folder: string): NonNullable<FaceAnalyzerOptions['assets']> {
+  const at = (name: string) => `${folder.replace(/\/$/, '')}/${name}`;
+  return {
+    mediapipeWasm: at('mediapipe'),
+    landmarkModel: at('face_landmarker.task'),
+    faceApiModels: at('face-api'),
+    tfjsWasm: at('tfjs'),
+  };
+}
+
+/**
+ * Loads the SDK's code, then the model. Nothing of either is loaded before.
+ *
+ * @throws {Problem} with the state that tells why not
+ */
+export async function createEngine(request: EngineRequest): Promise<FaceAnalyzer> {
+  const { model, assets, outputs, options, onProgress } = request;
+  if (!model) {
+    throw new Problem(
+      'no-model',
+      new TypeError('<swin-face> needs a model: the address of a manifest, or an analyzer.'),
+    );
+  }
+  try {
+    const { FaceAnalyzer } = await import('swinface');
+    return await FaceAnalyzer.create({
+      ...options,
+      model,
+      onProgress,
+      ...(outputs ? { outputs } : {}),
+      assets: { ...(assets === undefined ? {} : assetUrls(assets)), ...options?.assets },
+    });
+  } catch (error) {
+    const state = errorState(error);
+    // No picture was given yet: what the SDK refuses here are the page's options.
+    throw new Problem(state === 'unreadable' ? 'failed' : state, error);
+  }
+}
