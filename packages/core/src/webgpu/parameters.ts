@@ -2,8 +2,8 @@ import type { OutputSelection } from '../config.js';
 import { InvalidInputError, SwinFaceError } from '../errors.js';
 import type { ModelWeights } from '../model.js';
 import type { HostTensor } from '../tensor.js';
-import { isHostTensor, mapWeights } from '../weights/assemble.js';
-import { foldedShapes } from '../weights/fold.js';
+import { isHostTensor, mapWeights, type Recipe } from '../weights/assemble.js';
+import { foldedRecipes } from '../weights/fold.js';
 
 /** A weight whose shape is known and whose numbers may still be on their way. */
 export class Parameter implements HostTensor {
@@ -27,12 +27,12 @@ export class Parameter implements HostTensor {
 }
 
 const isParameter = (value: unknown): value is Parameter => value instanceof Parameter;
-const isShape = (value: unknown): value is readonly number[] =>
-  Array.isArray(value) && value.length > 0 && value.every((side) => typeof side === 'number');
+const isRecipe = (value: unknown): value is Recipe =>
+  typeof value === 'object' && value !== null && 'make' in value && typeof value.make === 'function';
 
 /** Every weight of a selection, folded, without its numbers: enough to record the network and compile its pipelines. */
 export const parametersOf = (selection: OutputSelection): ModelWeights<Parameter> =>
-  mapWeights(foldedShapes(selection), isShape, (shape, path) => new Parameter(shape, path));
+  mapWeights(foldedRecipes(selection), isRecipe, ({ shape }, path) => new Parameter(shape, path));
 
 /** The parameters' tensors with what `convert` makes of them, e.g. recorded. */
 export const mapParameters = <T>(

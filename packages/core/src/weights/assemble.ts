@@ -53,14 +53,31 @@ export function assembleWeights(selection: OutputSelection, weights: WeightMap):
   });
 }
 
-/** The record that {@link assembleWeights} makes for a selection, with shapes in the place of tensors. */
-export function assembledShapes(selection: OutputSelection): ModelWeights<Shape> {
+/** One weight of a network before its numbers are here: its shape, and how it comes from the checkpoint's tensors. */
+export interface Recipe {
+  readonly shape: Shape;
+  /** Checkpoint names of the tensors that it is made from. */
+  readonly sources: readonly string[];
+  readonly make: (tensor: (source: string) => HostTensor) => HostTensor;
+}
+
+/** The record that {@link assembleWeights} makes for a selection, with recipes in the place of tensors. */
+export function assembledRecipes(selection: OutputSelection): ModelWeights<Recipe> {
   const shapes = tensorShapes(selection.config);
-  return arrange(selection, {
+  const several = (parts: readonly Recipe[], join: (shapes: readonly Shape[]) => Shape): Recipe => ({
+    shape: join(parts.map(({ shape }) => shape)),
+    sources: parts.flatMap(({ sources }) => sources),
+    make: (tensor) =>
+      lay(
+        parts.map(({ make }) => make(tensor)),
+        join,
+      ),
+  });
+  return arrange<Recipe>(selection, {
     has: (name) => shapes.has(name),
-    get: (name) => shapes.get(name),
-    stack: stackedShape,
-    concatRows: joinedShape,
+    get: (name) => ({ shape: shapes.get(name) ?? [], sources: [name], make: (tensor) => tensor(name) }),
+    stack: (parts) => several(parts, stackedShape),
+    concatRows: (parts) => several(parts, joinedShape),
   });
 }
 

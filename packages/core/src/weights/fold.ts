@@ -2,7 +2,7 @@ import { type OutputSelection, stageWidth } from '../config.js';
 import type { ModelWeights, SubnetWeights } from '../model.js';
 import { BATCH_NORM_EPSILON, type BatchNormWeights, type LinearWeights } from '../ops.js';
 import type { HostTensor } from '../tensor.js';
-import { assembledShapes } from './assemble.js';
+import { assembledRecipes, type Recipe } from './assemble.js';
 
 /** BatchNorm with running statistics as y = scale * x + shift. */
 function affine(norm: BatchNormWeights<HostTensor>): { scale: Float64Array; shift: Float64Array } {
@@ -100,22 +100,55 @@ export function foldWeights(weights: ModelWeights<HostTensor>): ModelWeights<Hos
   return { ...folded, subnets: { ...others, tss: [foldIntoNext(norm, subnets.tss[0]), subnets.tss[1]] } };
 }
 
-/** The shapes of what {@link foldWeights} gives for a selection: all that is known of weights on their way. */
-export function foldedShapes(selection: OutputSelection): ModelWeights<readonly number[]> {
-  const { recognition, subnets, ...rest } = assembledShapes(selection);
+type Layer<T> = LinearWeights<T> | BatchNormWeights<T>;
+
+/** The record that {@link foldWeights} makes for a selection, with recipes in the place of tensors. */
+export function foldedRecipes(selection: OutputSelection): ModelWeights<Recipe> {
+  const { recognition, subnets, ...rest } = assembledRecipes(selection);
   const { config } = selection;
+  const head = { weight: [config.feature, stageWidth(config, 3)], bias: [config.feature] };
   return {
     ...rest,
     ...(recognition
-      ? {
-          recognition: {
-            ...recognition,
-            feature: [{ weight: [config.feature, stageWidth(config, 3)], bias: [config.feature] }],
-          },
-        }
+      ? { recognition: { ...recognition, feature: [foldLater(recognition.feature, foldSequence, head)] } }
       : {}),
-    ...(subnets ? { subnets: withoutNorm(subnets) } : {}),
+    ...(subnets ? { subnets: foldNormLater(subnets, config.feature) } : {}),
   };
 }
 
-const withoutNorm = <T>({ norm: _, ...rest }: SubnetWeights<T>): SubnetWeights<T> => rest;
+function foldNormLater({ norm, tss, ...others }: SubnetWeights<Recipe>, width: number): SubnetWeights<Recipe> {
+  if (!norm) return { ...others, tss };
+  const { shape } = tss[0].weight;
+  const fold = ([norm, next]: readonly Layer<HostTensor>[]) =>
+    foldIntoNext(norm as BatchNormWeights<HostTensor>, next as LinearWeights<HostTensor>);
+  return {
+    ...others,
+    tss: [foldLater([norm, tss[0]], fold, { weight: shape, bias: [shape[0] as number, width] }), tss[1]],
+  };
+}
+
+/** A fold that happens when one of its two results is asked for, once for both. */
+function foldLater(
+  layers: readonly Layer<Recipe>[],
+  fold: (layers: readonly Layer<HostTensor>[]) => LinearWeights<HostTensor>,
+  shapes: { readonly weight: readonly number[]; readonly bias: readonly number[] },
+): LinearWeights<Recipe> {
+  const recipes = layers.flatMap((layer): Recipe[] => Object.values(layer));
+  const sources = recipes.flatMap((recipe) => recipe.sources);
+  let folded: LinearWeights<HostTensor> | undefined;
+  const part = (name: 'weight' | 'bias'): Recipe => ({
+    shape: shapes[name],
+    sources,
+    make: (tensor) => {
+      const made = (layer: Layer<Recipe>) =>
+        Object.fromEntries(Object.entries(layer).map(([key, recipe]: [string, Recipe]) => [key, recipe.make(tensor)]));
+      const { weight, bias } = folded ?? fold(layers.map(made) as unknown as readonly Layer<HostTensor>[]);
+      // The other half is kept until it is asked for.
+      folded = folded ? undefined : { weight, ...(bias ? { bias } : {}) };
+      const result = { weight, bias }[name];
+      if (!result) throw new RangeError('A fold without a bias');
+      return result;
+    },
+  });
+  return { weight: part('weight'), bias: part('bias') };
+}
