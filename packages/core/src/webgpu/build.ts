@@ -1,5 +1,6 @@
 import { SwinFaceError, UnsupportedDeviceError } from '../errors.js';
-import { type Binding, type Constant, foldDispatch, type Value } from './kernel.js';
+import type { Choice } from './choice.js';
+import { type Binding, type Constant, foldDispatch, type Value, type Variant } from './kernel.js';
 import type { BufferLedger } from './ledger.js';
 import type { Plan } from './lower.js';
 import { type MemoryPlan, planMemory } from './memory.js';
@@ -56,11 +57,18 @@ const TIME_SLICE = 16;
  * @throws {DisposedError} if the ledger is cleared meanwhile
  * @throws what `hooks.weights` rejects with
  */
-export async function build(device: GPUDevice, plan: Plan, ledger: BufferLedger, hooks: CompileHooks): Promise<Build> {
+export async function build(
+  device: GPUDevice,
+  plan: Plan,
+  choose: Choice,
+  ledger: BufferLedger,
+  hooks: CompileHooks,
+): Promise<Build> {
   const memory = planMemory(plan);
   assertLimits(device.limits, plan, memory);
   const cache = pipelineCache(device);
-  const pipelines = Promise.all(plan.kernels.map((kernel) => cache.pipeline(kernel)));
+  const variants = plan.kernels.map(choose);
+  const pipelines = Promise.all(plan.kernels.map((kernel, i) => cache.pipeline(kernel, variants[i] as Variant)));
   pipelines.catch(() => {}); // Awaited below, but uploading may fail first.
   // A pipeline that fails does not wait for weights that may be minutes away.
   await Promise.race([hooks.weights, pipelines.then(() => hooks.weights)]);
@@ -83,10 +91,11 @@ export async function build(device: GPUDevice, plan: Plan, ledger: BufferLedger,
       return { buffer: bufferOf(resource), size: 4 * resource.length };
     });
     const { label } = kernel;
+    const variant = variants[index] as Variant;
     const entries = [{ buffer: uniform }, ...resources].map((resource, binding) => ({ binding, resource }));
     const bindGroup = device.createBindGroup({ label, layout: cache.layout(kernel), entries });
     const limit = device.limits.maxComputeWorkgroupsPerDimension;
-    const grids = Array.from({ length: plan.maxFaces }, (_, i) => foldDispatch(kernel.workgroups(i + 1), limit));
+    const grids = Array.from({ length: plan.maxFaces }, (_, i) => foldDispatch(variant.workgroups(i + 1), limit));
     return { label, pipeline: ready[index] as GPUComputePipeline, bindGroup, grids };
   });
   let offset = 0;

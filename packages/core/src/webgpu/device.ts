@@ -19,6 +19,9 @@ export interface RequestedDevice {
 /** Limits that grow with the number of faces: asked for as large as the adapter has them. */
 const GROWING_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 
+/** Asked for where the adapter has them; kernels do without. */
+const USEFUL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
+
 /**
  * A device for {@link WebGpuEngine}, owned by the caller.
  *
@@ -30,7 +33,7 @@ export async function requestDevice(request: DeviceRequest = {}): Promise<Reques
     const device = await adapter.requestDevice({
       label: 'swinface',
       requiredLimits: Object.fromEntries(GROWING_LIMITS.map((name) => [name, adapter.limits[name]])),
-      requiredFeatures: adapter.features.has('timestamp-query') ? ['timestamp-query'] : [],
+      requiredFeatures: USEFUL_FEATURES.filter((name) => adapter.features.has(name)),
     });
     const { onError } = request;
     if (onError) {

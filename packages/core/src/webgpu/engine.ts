@@ -3,12 +3,14 @@ import type { Engine, RawOutputs } from '../engine.js';
 import { InvalidInputError } from '../errors.js';
 import { type ModelWeights, swinFace } from '../model.js';
 import type { HostTensor } from '../tensor.js';
+import { defaultChoice } from './choice.js';
 import { describeAdapter } from './device.js';
 import { RecordingOps } from './graph.js';
 import { lower } from './lower.js';
 import { fillParameters, mapParameters, parametersOf } from './parameters.js';
 import type { KernelTime } from './profile.js';
 import { Program, type ProgramStatistics } from './program.js';
+import type { Storage } from './storage.js';
 
 export interface CompileOptions {
   /** Stays the caller's: `dispose` does not destroy it. */
@@ -21,6 +23,8 @@ export interface CompileOptions {
   readonly weights: ModelWeights<HostTensor> | PromiseLike<ModelWeights<HostTensor>>;
   /** Most faces of one run; memory grows with it, a run's time with the faces it is given. */
   readonly maxFaces: number;
+  /** Of the linear layers' and convolutions' weights; float32 by default. */
+  readonly storage?: Storage;
   /** Reads FM1..FM4 back as well, for parity checks. */
   readonly keepLevels?: boolean;
   /** Aborts the compilation. */
@@ -62,7 +66,7 @@ export class WebGpuEngine implements Engine {
    * @throws the signal's reason if aborted
    */
   static async compile(options: CompileOptions): Promise<WebGpuEngine> {
-    const { device, selection, weights, maxFaces, keepLevels = false, signal, onProgress } = options;
+    const { device, selection, weights, maxFaces, storage = 'f32', keepLevels = false, signal, onProgress } = options;
     if (!Number.isInteger(maxFaces) || maxFaces < 1) {
       throw new InvalidInputError('maxFaces is invalid.', { expected: 'a positive integer', actual: String(maxFaces) });
     }
@@ -73,10 +77,10 @@ export class WebGpuEngine implements Engine {
     const recorded = mapParameters(parameters, (parameter, path) => ops.constant(parameter, path));
     const { levels, embedding, logits } = swinFace(ops, selection, recorded, input);
     const outputs = [embedding, logits, ...(keepLevels ? levels : [])].filter((node) => node !== undefined);
-    const plan = lower(input, outputs, maxFaces);
+    const plan = lower(input, outputs, { maxFaces, storage });
     const filled = Promise.resolve(weights).then((tensors) => fillParameters(parameters, tensors));
     filled.catch(() => {}); // Awaited by the program, unless it fails before.
-    const program = await Program.compile(device, plan, { signal, onProgress, weights: filled });
+    const program = await Program.compile(device, plan, defaultChoice(device), { signal, onProgress, weights: filled });
     return new WebGpuEngine(program, selection, keepLevels);
   }
 

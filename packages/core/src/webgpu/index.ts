@@ -2,3 +2,4 @@ export { type DeviceRequest, describeAdapter, isSoftware, type RequestedDevice, 
 export { type CompileOptions, WebGpuEngine } from './engine.js';
 export type { KernelTime } from './profile.js';
 export type { ProgramStatistics } from './program.js';
+export type { Storage } from './storage.js';

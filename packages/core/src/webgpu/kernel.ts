@@ -25,16 +25,35 @@ export type Binding =
   | { readonly access: 'read'; readonly resource: Value | Constant }
   | { readonly access: 'write'; readonly resource: Value };
 
-/** One dispatch of a plan: a shader, its sizes and what it reads and writes. */
+/** One dispatch of a plan: what it reads and writes, and the ways to compute it. */
 export interface Kernel {
   readonly label: string;
-  readonly code: string;
+  readonly bindings: readonly Binding[];
+  /** All give the same result; which is fastest is the device's affair. The first needs no optional feature. */
+  readonly variants: readonly [Variant, ...Variant[]];
+}
+
+/** A way to compute a kernel. */
+export interface Variant {
+  /** Among the variants of a kernel; the same for kernels of other sizes. */
+  readonly name: string;
+  readonly shader: Shader;
   readonly entryPoint: string;
   /** Values of the shader's `override`s. */
   readonly constants: Readonly<Record<string, number>>;
-  readonly bindings: readonly Binding[];
   /** How many workgroups compute this many faces. */
   workgroups(faces: number): number;
+}
+
+/** The pieces of a shader besides what all kernels share. */
+export interface Shader {
+  readonly sources: readonly string[];
+  /** Optional features, which the device must have: language extensions of the same names. */
+  readonly enable?: readonly ('subgroups' | 'shader-f16')[];
+  /** Quads run loops of their own lengths: four alike, which the compiler cannot know. */
+  readonly quadUniform?: boolean;
+  /** Constants that WGSL wants before overrides are known (sizes of private arrays). */
+  readonly prelude?: Readonly<Record<string, number>>;
 }
 
 /** Invocations per workgroup of the kernels that have no reason for another number. */
@@ -51,14 +70,24 @@ export const uniform = (label: string, members: Readonly<Record<string, number>>
 };
 export const write = (resource: Value): Binding => ({ access: 'write', resource });
 
-/**
- * A kernel's whole shader: constants that WGSL wants before overrides are known (sizes of private arrays),
- * what all kernels share, the kernel itself.
- */
-export function shader(source: string, constants: Readonly<Record<string, number>> = {}): string {
-  const prelude = Object.entries(constants).map(([name, value]) => `const ${name}: u32 = ${value}u;\n`);
-  return [...prelude, common, source].join('');
+const EXTENSIONS = { subgroups: 'subgroups', 'shader-f16': 'f16' } as const;
+
+/** The whole text of a shader. */
+export function codeOf({ sources, enable = [], quadUniform = false, prelude = {} }: Shader): string {
+  const directives = enable.map((feature) => `enable ${EXTENSIONS[feature]};\n`);
+  if (quadUniform) directives.push('diagnostic(off, subgroup_uniformity);\n');
+  const constants = Object.entries(prelude).map(([name, value]) => `const ${name}: u32 = ${value}u;\n`);
+  return [...directives, ...constants, common, ...sources].join('');
 }
+
+/** The variant of a kernel that there is but one way to compute. */
+export const only = (
+  entryPoint: string,
+  source: string,
+  workgroups: Variant['workgroups'],
+  constants: Variant['constants'] = {},
+  prelude: NonNullable<Shader['prelude']> = {},
+): readonly [Variant] => [{ name: 'only', shader: { sources: [source], prelude }, entryPoint, constants, workgroups }];
 
 /** A constant made of float32 numbers. */
 export const constant = (label: string, length: number, fill: (target: Float32Array) => void): Constant => ({

@@ -11,6 +11,7 @@ import { patchEmbed } from './kernels/patch_embed.js';
 import { product } from './kernels/product.js';
 import { taskOutputs } from './kernels/task_outputs.js';
 import { windowAttention } from './kernels/window_attention.js';
+import type { Storage } from './storage.js';
 
 /** The network as kernels in the order they run. */
 export interface Plan {
@@ -19,6 +20,12 @@ export interface Plan {
   /** In the order of the outputs asked for. */
   readonly outputs: readonly Value[];
   readonly maxFaces: number;
+}
+
+export interface LowerOptions {
+  readonly maxFaces: number;
+  /** Of the big matrices: linear layers and convolutions. */
+  readonly storage: Storage;
 }
 
 /**
@@ -35,14 +42,14 @@ export interface Plan {
  * @throws {SwinFaceError} INTERNAL if an operation stands where no kernel computes it
  * @throws {InvalidInputError} if the weights are not folded or a width is not a multiple of four
  */
-export function lower(input: Node, outputs: readonly Node[], maxFaces: number): Plan {
-  const lowering = new Lowering(outputs, maxFaces);
+export function lower(input: Node, outputs: readonly Node[], options: LowerOptions): Plan {
+  const lowering = new Lowering(outputs, options);
   const inputValue = lowering.bind(input);
   return {
     kernels: lowering.kernels,
     input: inputValue,
     outputs: outputs.map((node) => lowering.value(node)),
-    maxFaces,
+    maxFaces: options.maxFaces,
   };
 }
 
@@ -51,10 +58,12 @@ class Lowering {
   readonly #values = new Map<Node, Value>();
   readonly #uses: ReadonlyMap<Node, number>;
   readonly #maxFaces: number;
+  readonly #storage: Storage;
 
-  constructor(outputs: readonly Node[], maxFaces: number) {
+  constructor(outputs: readonly Node[], { maxFaces, storage }: LowerOptions) {
     this.#uses = countUses(outputs);
     this.#maxFaces = maxFaces;
+    this.#storage = storage;
   }
 
   /** Gives a node its value; whoever calls writes it. */
@@ -151,6 +160,7 @@ class Lowering {
       ...(merge ? { mergedSize: merge.size } : {}),
       activation: node.op === 'gelu' || node.op === 'relu' ? node.op : 'none',
       ...(before ? { residual: before } : {}),
+      storage: this.#storage,
     });
     return this.#add(kernel, y);
   }
@@ -204,7 +214,8 @@ class Lowering {
       const { label, size, shape } = part;
       const x = inputs[index] as Value;
       const weight = host(part.weight);
-      this.#add(conv3x3({ label, x, y, maxFaces: this.#maxFaces, size, weight, width, offset }), y);
+      const places = { label, x, y, maxFaces: this.#maxFaces, size, width, offset };
+      this.#add(conv3x3({ ...places, weight, storage: this.#storage }), y);
       offset += shape[3] as number;
     });
     return y;

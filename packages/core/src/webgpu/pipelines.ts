@@ -1,5 +1,5 @@
 import { SwinFaceError } from '../errors.js';
-import type { Kernel } from './kernel.js';
+import { codeOf, type Kernel, type Variant } from './kernel.js';
 
 const BUFFER_TYPES = { uniform: 'uniform', read: 'read-only-storage', write: 'storage' } as const;
 
@@ -33,13 +33,14 @@ class PipelineCache {
     return layout;
   }
 
-  pipeline(kernel: Kernel): Promise<GPUComputePipeline> {
-    const key = JSON.stringify([kernel.entryPoint, kernel.constants, kernel.code]);
+  pipeline(kernel: Kernel, variant: Variant): Promise<GPUComputePipeline> {
+    const code = codeOf(variant.shader);
+    const key = JSON.stringify([variant.entryPoint, variant.constants, code]);
     const ready = this.#ready.get(key);
     if (ready) return Promise.resolve(ready);
     const pending = this.#pending.get(key);
     if (pending) return pending;
-    const created = this.#create(kernel).then(
+    const created = this.#create(kernel, variant, code).then(
       (pipeline) => {
         this.#ready.set(key, pipeline);
         this.#pending.delete(key);
@@ -54,8 +55,8 @@ class PipelineCache {
     return created;
   }
 
-  async #create(kernel: Kernel): Promise<GPUComputePipeline> {
-    const { label, code, entryPoint, constants } = kernel;
+  async #create(kernel: Kernel, { entryPoint, constants }: Variant, code: string): Promise<GPUComputePipeline> {
+    const { label } = kernel;
     // The rejected promise tells of an invalid shader; the scope keeps it from being reported as uncaught as well.
     this.#device.pushErrorScope('validation');
     const module = this.#modules.get(code) ?? this.#device.createShaderModule({ label: entryPoint, code });

@@ -1,6 +1,7 @@
 import { DisposedError, SwinFaceError } from '../errors.js';
 import { untilAborted } from './abort.js';
 import { type Build, build, type CompileHooks, encodeStep } from './build.js';
+import type { Choice } from './choice.js';
 import { BufferLedger } from './ledger.js';
 import { LossWatch } from './loss.js';
 import type { Plan } from './lower.js';
@@ -53,13 +54,14 @@ export class Program {
   static async compile(
     device: GPUDevice,
     plan: Plan,
+    choose: Choice,
     { signal, ...hooks }: CompileHooks & { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Program> {
     signal?.throwIfAborted();
     const ledger = new BufferLedger(device);
     const loss = new LossWatch(device);
     try {
-      const built = await untilAborted(loss.guard(build(device, plan, ledger, hooks)), signal);
+      const built = await untilAborted(loss.guard(build(device, plan, choose, ledger, hooks)), signal);
       return new Program(device, plan.maxFaces, built, ledger, loss);
     } catch (error) {
       // Also stops what is still being built.

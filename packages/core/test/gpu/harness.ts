@@ -1,10 +1,13 @@
-import { type HostTensor, type Ops, sizeOf } from '@swinface/core';
+import { decodeFloat16, dequantizeRows, type HostTensor, type Ops, quantizeRows, sizeOf } from '@swinface/core';
 import { ReferenceOps, toReference } from '@swinface/core/reference';
 import { nodeAdapter, syntheticInput, syntheticTensor } from '@swinface/testing';
+import { prefer } from '../../src/webgpu/choice.js';
 import { requestDevice } from '../../src/webgpu/device.js';
 import { RecordingOps } from '../../src/webgpu/graph.js';
 import { lower, type Plan } from '../../src/webgpu/lower.js';
 import { Program } from '../../src/webgpu/program.js';
+import type { Storage } from '../../src/webgpu/storage.js';
+import { encodeFloat16 } from '../../src/weights/float16.js';
 
 /** A piece of network, written once for every executor; `weight` makes the synthetic tensor of a name. */
 export type Piece = <T>(ops: Ops<T>, x: T, weight: (name: string, shape: readonly number[]) => T) => T;
@@ -12,18 +15,47 @@ export type Piece = <T>(ops: Ops<T>, x: T, weight: (name: string, shape: readonl
 export const testDevice = async (): Promise<GPUDevice> =>
   (await requestDevice({ adapter: await nodeAdapter() })).device;
 
-/** What the reference makes of a piece. */
-export function referenceOf(piece: Piece, input: HostTensor): Float64Array {
-  const weight = (name: string, shape: readonly number[]) => toReference(syntheticTensor(name, shape));
+/**
+ * Weights of a piece. With rounding storage the LayerNorm neither scales nor shifts: what it would do is multiplied into
+ * the layer before that is rounded, which the reference could not follow.
+ */
+function weightOf(name: string, shape: readonly number[], storage: Storage): HostTensor {
+  if (storage === 'f32' || !name.startsWith('norm.')) return syntheticTensor(name, shape);
+  return { shape, data: new Float32Array(sizeOf(shape)).fill(name === 'norm.weight' ? 1 : 0) };
+}
+
+/** The tensor as it is stored, if it is one of the matrices that `storage` is about. */
+function rounded(name: string, tensor: HostTensor, storage: Storage): HostTensor {
+  const { shape, data } = tensor;
+  const isMatrix = shape.length >= 2 && !/bias|table|mlp|output_fcs|proj/.test(name);
+  if (!isMatrix || storage === 'f32') return tensor;
+  if (storage === 'f16') return { shape, data: decodeFloat16(encodeFloat16(data)) };
+  // The last axis of a linear layer, the last three of a convolution belong to one output channel.
+  const depth = sizeOf(shape.slice(shape.length === 5 ? 2 : -1));
+  return { shape, data: dequantizeRows(quantizeRows({ shape: [data.length / depth, depth], data })).data };
+}
+
+/** What the reference makes of a piece, with weights as they are stored. */
+export function referenceOf(piece: Piece, input: HostTensor, storage: Storage = 'f32'): Float64Array {
+  const weight = (name: string, shape: readonly number[]) =>
+    toReference(rounded(name, weightOf(name, shape, storage), storage));
   return piece(new ReferenceOps(), toReference(input), weight).data;
 }
 
 /** The kernels of a piece. */
-export function planOf(piece: Piece, inputShape: readonly number[], maxFaces: number): Plan {
+export function planOf(piece: Piece, inputShape: readonly number[], maxFaces: number, storage: Storage = 'f32'): Plan {
   const ops = new RecordingOps();
   const input = ops.input(inputShape);
-  const output = piece(ops, input, (name, shape) => ops.constant(syntheticTensor(name, shape), name));
-  return lower(input, [output], maxFaces);
+  const output = piece(ops, input, (name, shape) => ops.constant(weightOf(name, shape, storage), name));
+  return lower(input, [output], { maxFaces, storage });
+}
+
+export interface PieceOptions {
+  /** Of which so many are computed; all by default. */
+  readonly faces?: number;
+  readonly storage?: Storage;
+  /** Computed by this variant where a kernel has it. */
+  readonly variant?: string;
 }
 
 /** What the kernels make of a piece: the output's whole buffer, of which `faces` faces are computed. */
@@ -32,9 +64,10 @@ export async function runPiece(
   piece: Piece,
   input: HostTensor,
   maxFaces: number,
-  faces = maxFaces,
+  { faces = maxFaces, storage = 'f32', variant = '' }: PieceOptions = {},
 ): Promise<Float32Array> {
-  const program = await Program.compile(device, planOf(piece, input.shape, maxFaces));
+  const plan = planOf(piece, input.shape, maxFaces, storage);
+  const program = await Program.compile(device, plan, prefer(device, variant));
   try {
     const write = () => device.queue.writeBuffer(program.input, 0, Float32Array.from(input.data));
     const [output] = await program.run(faces, write);

@@ -1,6 +1,8 @@
 import type { HostTensor, LayerNormWeights, LinearWeights } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Plan } from '../../src/webgpu/lower.js';
+import type { Storage } from '../../src/webgpu/storage.js';
 import { numbers, type Piece, planOf, referenceOf, runPiece, testDevice } from './harness.js';
 
 let device: GPUDevice;
@@ -204,13 +206,28 @@ const CASES: readonly Case[] = [
   ]),
 ];
 
+const variantsOf = ({ kernels }: Plan): string[] => [
+  ...new Set(kernels.flatMap(({ variants }) => variants.map(({ name }) => name))),
+];
+
 describe.each(CASES)('$name', ({ piece, input, kernels, atol = 5e-6 }) => {
-  // 9 faces of one row each are more than a tile of rows.
-  test.each([1, 3, 9])('%i faces', async (faces) => {
+  const variants = variantsOf(planOf(piece, input(1).shape, 1));
+  const check = async (faces: number, variant: string, storage: Storage) => {
     const x = input(faces);
-    expect(planOf(piece, x.shape, faces).kernels).toHaveLength(kernels);
-    expectAllClose(await runPiece(device, piece, x, faces), referenceOf(piece, x), { atol, rtol: 1e-5 });
-  });
+    expect(planOf(piece, x.shape, faces, storage).kernels).toHaveLength(kernels);
+    const actual = await runPiece(device, piece, x, faces, { variant, storage });
+    expectAllClose(actual, referenceOf(piece, x, storage), { atol, rtol: 1e-5 });
+  };
+  // 9 faces of one row each are more than a tile of 8 rows, 17 more than one of 16.
+  test.each(variants.flatMap((variant) => [1, 3, 9, 17].map((faces) => ({ variant, faces }))))(
+    '$variant, $faces faces',
+    ({ variant, faces }) => check(faces, variant, 'f32'),
+  );
+  const stored = variants.includes('alone8') || piece.toString().includes('conv3x3') ? variants : [];
+  test.each(stored.flatMap((variant) => (['f16', 'int8'] as const).map((storage) => ({ variant, storage }))))(
+    '$variant, weights stored as $storage',
+    ({ variant, storage }) => check(3, variant, storage),
+  );
 });
 
 test('faces past the count are left alone, the others are the same bits whatever the count', async () => {
@@ -220,7 +237,7 @@ test('faces past the count are left alone, the others are the same bits whatever
   };
   const x = numbers([4, 5, 12]);
   const all = await runPiece(device, piece, x, 4);
-  const some = await runPiece(device, piece, x, 4, 3);
+  const some = await runPiece(device, piece, x, 4, { faces: 3 });
   expect([...some.subarray(0, 3 * 20)]).toEqual([...all.subarray(0, 3 * 20)]);
   expect([...some.subarray(3 * 20)]).toEqual(Array(20).fill(0));
 });
@@ -228,7 +245,7 @@ test('faces past the count are left alone, the others are the same bits whatever
 test('a dispatch of more workgroups than one dimension holds is folded', async () => {
   const side = 1024; // 1024 * 1024 * 4 vectors / 64 = 65536 workgroups, one more than the limit
   const x = numbers([1, side * side, 16]);
-  expect(planOf((ops, y) => ops.averagePool(y, side, 1), x.shape, 1).kernels[0]?.workgroups(1)).toBe(65536);
+  expect(planOf((ops, y) => ops.averagePool(y, side, 1), x.shape, 1).kernels[0]?.variants[0].workgroups(1)).toBe(65536);
   const y = await runPiece(device, (ops, z) => ops.averagePool(z, side, 1), x, 1);
   expect(Buffer.compare(Buffer.from(y.buffer), Buffer.from(x.data.buffer))).toBe(0);
 });

@@ -26,7 +26,7 @@ function planOfNano(keepLevels: boolean): Plan {
   const recorded = mapWeights(weights, isHostTensor, (tensor, path) => ops.constant(tensor, path));
   const { levels, embedding, logits } = swinFace(ops, selection, recorded, input);
   const outputs = [embedding, logits, ...(keepLevels ? levels : [])].filter((node) => node !== undefined);
-  return lower(input, outputs, MAX_FACES);
+  return lower(input, outputs, { maxFaces: MAX_FACES, storage: 'f32' });
 }
 
 test.each([false, true])('no value is overwritten while it is still needed (levels kept: %s)', (keepLevels) => {

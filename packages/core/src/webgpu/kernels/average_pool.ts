@@ -1,4 +1,4 @@
-import { type Kernel, quarter, read, shader, uniform, type Value, WORKGROUP, write } from '../kernel.js';
+import { type Kernel, only, quarter, read, uniform, type Value, WORKGROUP, write } from '../kernel.js';
 import source from './average_pool.wgsl?raw';
 
 export interface AveragePoolOptions {
@@ -16,10 +16,7 @@ export function averagePool({ label, x, y, size, factor, channels }: AveragePool
   const c4 = quarter(channels, label);
   return {
     label,
-    code: shader(source),
-    entryPoint: 'average_pool',
-    constants: {},
+    variants: only('average_pool', source, (faces) => Math.ceil((faces * (size / factor) ** 2 * c4) / WORKGROUP)),
     bindings: [uniform(`${label}.sizes`, { side: size, factor, c4 }), read(x), write(y)],
-    workgroups: (faces) => Math.ceil((faces * (size / factor) ** 2 * c4) / WORKGROUP),
   };
 }

@@ -1,5 +1,5 @@
 import { type HostTensor, sizeOf } from '../../tensor.js';
-import { constant, type Kernel, quarter, read, shader, type Value, write } from '../kernel.js';
+import { constant, type Kernel, only, quarter, read, type Value, write } from '../kernel.js';
 import source from './channel_attention_pool.wgsl?raw';
 import { verbatim } from './verbatim.js';
 
@@ -40,9 +40,13 @@ export function channelAttentionPool(options: ChannelAttentionPoolOptions): Kern
     layer.bias ? verbatim(`${label}.${name}.bias`, layer.bias) : constant(`${label}.${name}.bias`, length, () => {});
   return {
     label,
-    code: shader(source),
-    entryPoint: 'channel_attention_pool',
-    constants: { S: subnets, FACES: maxFaces, TOKENS: tokens, F4: quarter(features, label), HIDDEN: hidden },
+    variants: only('channel_attention_pool', source, (faces) => subnets * faces, {
+      S: subnets,
+      FACES: maxFaces,
+      TOKENS: tokens,
+      F4: quarter(features, label),
+      HIDDEN: hidden,
+    }),
     bindings: [
       read(x),
       read(verbatim(`${label}.fc1.weight`, fc1.weight)),
@@ -51,6 +55,5 @@ export function channelAttentionPool(options: ChannelAttentionPoolOptions): Kern
       read(bias('fc2', fc2, subnets * features)),
       write(y),
     ],
-    workgroups: (faces) => subnets * faces,
   };
 }

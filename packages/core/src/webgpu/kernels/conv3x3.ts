@@ -1,18 +1,9 @@
 import { InvalidInputError } from '../../errors.js';
 import type { HostTensor } from '../../tensor.js';
-import {
-  type Constant,
-  constant,
-  type Kernel,
-  quarter,
-  read,
-  shader,
-  uniform,
-  type Value,
-  WORKGROUP,
-  write,
-} from '../kernel.js';
+import { constant, type Kernel, quarter, read, uniform, type Value, WORKGROUP, write } from '../kernel.js';
+import { type Storage, StoredMatrix, WIDEN } from '../storage.js';
 import source from './conv3x3.wgsl?raw';
+import { LANES, type Lanes } from './lanes.js';
 
 /** Side of the token map; `SIDE` of the shader, whose registers hold one line of it. */
 const SIDE = 7;
@@ -30,10 +21,11 @@ export interface Conv3x3Options {
   /** Channels of `y`, and the first one that this convolution writes. */
   readonly width: number;
   readonly offset: number;
+  readonly storage: Storage;
 }
 
 /** The convolutions of all subnets over one level, written to their place in the concatenation. */
-export function conv3x3({ label, x, y, maxFaces, size, weight, width, offset }: Conv3x3Options): Kernel {
+export function conv3x3({ label, x, y, maxFaces, size, weight, width, offset, storage }: Conv3x3Options): Kernel {
   if (size !== SIDE) {
     throw new InvalidInputError(`The WebGPU convolution (${label}) is made for one size of token map.`, {
       expected: `${SIDE} x ${SIDE} tokens`,
@@ -42,11 +34,24 @@ export function conv3x3({ label, x, y, maxFaces, size, weight, width, offset }: 
   }
   const [subnets, outputs, channels] = weight.shape as [number, number, number];
   const n4 = Math.ceil((subnets * outputs) / 4);
-  return {
-    label,
-    code: shader(source),
+  const matrix = columns(label, storage, weight, n4);
+  const variant = (lanes: Lanes) => ({
+    name: lanes,
+    shader: {
+      ...LANES[lanes],
+      sources: [...LANES[lanes].sources, WIDEN[storage], source],
+      quadUniform: lanes === 'quad',
+    },
     entryPoint: 'conv3x3',
     constants: {},
+    workgroups: (faces: number) => {
+      const width = Math.ceil(n4 / LANES[lanes].width) * LANES[lanes].width;
+      return Math.ceil((faces * SIDE * width) / WORKGROUP);
+    },
+  });
+  return {
+    label,
+    variants: [variant('alone'), variant('quad')],
     bindings: [
       uniform(`${label}.sizes`, {
         subnets,
@@ -58,23 +63,30 @@ export function conv3x3({ label, x, y, maxFaces, size, weight, width, offset }: 
         offset,
       }),
       read(x),
-      read(columns(label, weight, n4)),
+      read(matrix.constant),
+      read(
+        constant(`${label}.scales`, subnets * outputs, (target) => {
+          let at = 0;
+          for (const { scale } of matrix.rows()) target[at++] = scale;
+        }),
+      ),
       write(y),
     ],
-    workgroups: (faces) => Math.ceil((faces * SIDE * n4) / WORKGROUP),
   };
 }
 
 /** [S, outputs, C, 3, 3] -> [3 * 3, C, S * outputs], padded with zero columns to 4 * n4. */
-function columns(label: string, weight: HostTensor, n4: number): Constant {
+function columns(label: string, storage: Storage, weight: HostTensor, n4: number): StoredMatrix {
   const [subnets, outputs, channels] = weight.shape as [number, number, number];
-  return constant(label, 9 * channels * 4 * n4, (target) => {
-    const { data } = weight;
-    let at = 0;
-    for (let n = 0; n < subnets * outputs; n++) {
-      for (let c = 0; c < channels; c++) {
-        for (let tap = 0; tap < 9; tap++) target[(tap * channels + c) * 4 * n4 + n] = data[at++] as number;
-      }
-    }
+  return new StoredMatrix(storage, {
+    label,
+    rows: subnets * outputs,
+    length: 9 * channels * 4 * n4,
+    start: (row) => row,
+    offsets: Int32Array.from({ length: 9 * channels }, (_, i) => {
+      const [channel, tap] = [Math.floor(i / 9), i % 9];
+      return (tap * channels + channel) * 4 * n4;
+    }),
+    data: () => weight.data,
   });
 }

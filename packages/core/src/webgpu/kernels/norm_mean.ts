@@ -1,6 +1,6 @@
 import { LAYER_NORM_EPSILON } from '../../ops.js';
 import { type HostTensor, sizeOf } from '../../tensor.js';
-import { type Kernel, quarter, read, shader, type Value, write } from '../kernel.js';
+import { type Kernel, only, quarter, read, type Value, write } from '../kernel.js';
 import source from './norm_mean.wgsl?raw';
 import { verbatim } from './verbatim.js';
 
@@ -17,15 +17,16 @@ export interface NormMeanOptions {
 export function normMean({ label, x, y, tokens, norm }: NormMeanOptions): Kernel {
   return {
     label,
-    code: shader(source),
-    entryPoint: 'norm_mean',
-    constants: { TOKENS: tokens, C4: quarter(sizeOf(norm.weight.shape), label), EPSILON: LAYER_NORM_EPSILON },
+    variants: only('norm_mean', source, (faces) => faces, {
+      TOKENS: tokens,
+      C4: quarter(sizeOf(norm.weight.shape), label),
+      EPSILON: LAYER_NORM_EPSILON,
+    }),
     bindings: [
       read(x),
       read(verbatim(`${label}.weight`, norm.weight)),
       read(verbatim(`${label}.bias`, norm.bias)),
       write(y),
     ],
-    workgroups: (faces) => faces,
   };
 }

@@ -1,6 +1,6 @@
 import { LAYER_NORM_EPSILON } from '../../ops.js';
 import { type HostTensor, sizeOf } from '../../tensor.js';
-import { constant, type Kernel, quarter, read, shader, type Value, WORKGROUP, write } from '../kernel.js';
+import { constant, type Kernel, only, quarter, read, type Value, WORKGROUP, write } from '../kernel.js';
 import source from './patch_embed.wgsl?raw';
 import { verbatim } from './verbatim.js';
 
@@ -27,9 +27,13 @@ export function patchEmbed({ label, image, y, size, weight, bias, norm }: PatchE
   });
   return {
     label,
-    code: shader(source, { PATCH: patch, CHANNELS4: quarter(channels, label) }),
-    entryPoint: 'patch_embed',
-    constants: { SIZE: size, EPSILON: LAYER_NORM_EPSILON },
+    variants: only(
+      'patch_embed',
+      source,
+      (faces) => Math.ceil((faces * (size / patch) ** 2) / WORKGROUP),
+      { SIZE: size, EPSILON: LAYER_NORM_EPSILON },
+      { PATCH: patch, CHANNELS4: quarter(channels, label) },
+    ),
     bindings: [
       read(image),
       read(transposed),
@@ -38,6 +42,5 @@ export function patchEmbed({ label, image, y, size, weight, bias, norm }: PatchE
       read(verbatim(`${label}.norm.bias`, norm.bias)),
       write(y),
     ],
-    workgroups: (faces) => Math.ceil((faces * (size / patch) ** 2) / WORKGROUP),
   };
 }

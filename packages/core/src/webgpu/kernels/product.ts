@@ -7,19 +7,17 @@ import {
   type Kernel,
   quarter,
   read,
-  shader,
   uniform,
   type Value,
   WORKGROUP,
   write,
 } from '../kernel.js';
+import { type Storage, StoredMatrix, WIDEN } from '../storage.js';
+import commonSource from './fragments/product_common.wgsl?raw';
+import { LANES, type Lanes } from './lanes.js';
 import source from './product.wgsl?raw';
 
 const ACTIVATIONS = { none: 0, relu: 1, gelu: 2 } as const;
-/** Rows that one invocation computes; `ROWS` of the shader. */
-const ROWS = 8;
-/** `MAX_TILES` of the shader, whose statistics are kept for so many tiles of rows. */
-const MAX_TILES = 16;
 
 export interface ProductOptions {
   readonly label: string;
@@ -38,11 +36,12 @@ export interface ProductOptions {
   readonly mergedSize?: number;
   readonly activation: keyof typeof ACTIVATIONS;
   readonly residual?: Value;
+  readonly storage: Storage;
 }
 
 /** A linear layer with everything that stands around it: LayerNorm or patch merging before; bias, activation, residual after. */
 export function product(options: ProductOptions): Kernel {
-  const { label, x, y, maxFaces, tokens, weight, norm, mergedSize, activation, residual } = options;
+  const { label, x, y, maxFaces, tokens, weight, norm, mergedSize, activation, residual, storage } = options;
   const [inputs, outputs, subnets] = [...weight.shape].reverse() as [number, number, number | undefined];
   const stack = subnets ?? 1;
   if (mergedSize !== undefined && stack > 1) {
@@ -50,18 +49,27 @@ export function product(options: ProductOptions): Kernel {
   }
   const n4 = quarter(outputs, label);
   const k4 = quarter(mergedSize === undefined ? inputs : inputs / 4, label) * (mergedSize === undefined ? 1 : 4);
-  const { columns, tiles } = workgroupShape(n4, maxFaces * tokens);
+  const matrix = storedTransposed(label, storage, weight, norm?.weight);
+  const constants = {
+    NORMALIZE: norm ? 1 : 0,
+    MERGE: mergedSize === undefined ? 0 : 1,
+    ACTIVATION: ACTIVATIONS[activation],
+    RESIDUAL: residual ? 1 : 0,
+    EPSILON: LAYER_NORM_EPSILON,
+  };
+  const inRegisters = (lanes: Lanes, fours: number) => ({
+    name: `${lanes}${4 * fours}`,
+    shader: { ...LANES[lanes], sources: [...LANES[lanes].sources, WIDEN[storage], commonSource, source] },
+    entryPoint: 'product',
+    constants: { ...constants, FOURS: fours },
+    workgroups: (faces: number) => {
+      const width = Math.ceil(n4 / LANES[lanes].width) * LANES[lanes].width;
+      return Math.ceil((stack * width * Math.ceil((faces * tokens) / (4 * fours))) / WORKGROUP);
+    },
+  });
   return {
     label,
-    code: shader(source),
-    entryPoint: 'product',
-    constants: {
-      NORMALIZE: norm ? 1 : 0,
-      MERGE: mergedSize === undefined ? 0 : 1,
-      ACTIVATION: ACTIVATIONS[activation],
-      RESIDUAL: residual ? 1 : 0,
-      EPSILON: LAYER_NORM_EPSILON,
-    },
+    variants: [inRegisters('alone', 2), inRegisters('quad', 1), inRegisters('quad', 2), inRegisters('quad', 4)],
     bindings: [
       uniform(`${label}.sizes`, {
         subnets: stack,
@@ -69,64 +77,63 @@ export function product(options: ProductOptions): Kernel {
         capacity: maxFaces * tokens,
         k4,
         n4,
-        columns,
-        tiles,
         side: mergedSize ?? 0,
       }),
       read(x),
-      read(transposed(label, weight, norm?.weight)),
-      read(shifted(label, weight, options.bias, norm?.bias)),
+      read(matrix.constant),
+      read(columns(label, matrix, weight, options.bias, norm?.bias)),
       read(residual ?? x),
       write(y),
     ],
-    workgroups: (faces) => stack * Math.ceil(n4 / columns) * Math.ceil((faces * tokens) / (ROWS * tiles)),
   };
 }
 
-/** The split of a workgroup's invocations over columns and tiles of rows that keeps most of them busy; wide ones first. */
-function workgroupShape(n4: number, rows: number): { columns: number; tiles: number } {
-  let best = { columns: 1, tiles: 1 };
-  let most = 0;
-  for (let columns = Math.min(WORKGROUP, n4); columns >= 1; columns--) {
-    const tiles = Math.min(MAX_TILES, Math.floor(WORKGROUP / columns), Math.ceil(rows / ROWS));
-    const busy = (columns * tiles * n4) / (Math.ceil(n4 / columns) * columns);
-    if (busy <= most) continue;
-    best = { columns, tiles };
-    most = busy;
-  }
-  return best;
-}
-
 /** [S, N, K] -> [S, K, N], each row of the result times the LayerNorm's scale of that input. */
-function transposed(label: string, weight: HostTensor, scale: HostTensor | undefined): Constant {
+function storedTransposed(
+  label: string,
+  storage: Storage,
+  weight: HostTensor,
+  scale: HostTensor | undefined,
+): StoredMatrix {
   const [inputs, outputs] = [...weight.shape].reverse() as [number, number];
-  return constant(`${label}.weight`, sizeOf(weight.shape), (target) => {
-    const { data } = weight;
-    for (let start = 0; start < data.length; start += inputs * outputs) {
-      for (let o = 0; o < outputs; o++) {
-        const row = start + o * inputs;
-        for (let i = 0; i < inputs; i++) {
-          target[start + i * outputs + o] = (data[row + i] as number) * (scale ? (scale.data[i] as number) : 1);
-        }
-      }
-    }
+  return new StoredMatrix(storage, {
+    label: `${label}.weight`,
+    rows: sizeOf(weight.shape) / inputs,
+    length: sizeOf(weight.shape),
+    start: (row) => Math.floor(row / outputs) * inputs * outputs + (row % outputs),
+    offsets: Int32Array.from({ length: inputs }, (_, i) => i * outputs),
+    data: () => {
+      if (!scale) return weight.data;
+      const factors = scale.data;
+      return weight.data.map((value, at) => value * (factors[at % inputs] as number));
+    },
   });
 }
 
-/** The layer's bias plus its weight times the LayerNorm's shift, summed in float64. */
-function shifted(
+/**
+ * [S, N / 4, 3, 4]: the layer's bias plus its weight times the LayerNorm's shift, the scale of the stored weights, their
+ * sum; summed in float64.
+ */
+function columns(
   label: string,
+  matrix: StoredMatrix,
   weight: HostTensor,
   bias: HostTensor | undefined,
   shift: HostTensor | undefined,
 ): Constant {
   const inputs = weight.shape[weight.shape.length - 1] ?? 1;
-  return constant(`${label}.bias`, sizeOf(weight.shape) / inputs, (target) => {
+  return constant(`${label}.columns`, (3 * sizeOf(weight.shape)) / inputs, (target) => {
     const { data } = weight;
-    for (let o = 0; o < target.length; o++) {
-      let sum = bias ? (bias.data[o] as number) : 0;
-      if (shift) for (let i = 0; i < inputs; i++) sum += (data[o * inputs + i] as number) * (shift.data[i] as number);
-      target[o] = sum;
+    const shifts = shift?.data;
+    let o = 0;
+    for (const { scale, sum } of matrix.rows()) {
+      let offset = bias ? (bias.data[o] as number) : 0;
+      if (shifts) for (let i = 0; i < inputs; i++) offset += (data[o * inputs + i] as number) * (shifts[i] as number);
+      const at = 12 * Math.floor(o / 4) + (o % 4);
+      target[at] = offset;
+      target[at + 4] = scale;
+      target[at + 8] = sum;
+      o++;
     }
   });
 }

@@ -1,16 +1,6 @@
 import type { RowSubnets } from '../../ops.js';
 import type { HostTensor } from '../../tensor.js';
-import {
-  type Constant,
-  constant,
-  type Kernel,
-  quarter,
-  read,
-  shader,
-  type Value,
-  WORKGROUP,
-  write,
-} from '../kernel.js';
+import { type Constant, constant, type Kernel, only, quarter, read, type Value, WORKGROUP, write } from '../kernel.js';
 import source from './task_outputs.wgsl?raw';
 import { verbatim } from './verbatim.js';
 
@@ -38,9 +28,11 @@ export function taskOutputs({ label, x, y, maxFaces, weight, bias, rows }: TaskO
   };
   return {
     label,
-    code: shader(source),
-    entryPoint: 'task_outputs',
-    constants: { FACES: maxFaces, F4: quarter(features, label), R: logits },
+    variants: only('task_outputs', source, (faces) => Math.ceil((faces * logits) / WORKGROUP), {
+      FACES: maxFaces,
+      F4: quarter(features, label),
+      R: logits,
+    }),
     bindings: [
       read(x),
       read(verbatim(`${label}.weight`, weight)),
@@ -48,6 +40,5 @@ export function taskOutputs({ label, x, y, maxFaces, weight, bias, rows }: TaskO
       read(subnets),
       write(y),
     ],
-    workgroups: (faces) => Math.ceil((faces * logits) / WORKGROUP),
   };
 }

@@ -1,7 +1,9 @@
 import { InvalidInputError } from '../../errors.js';
 import type { WindowAttentionShape } from '../../ops.js';
 import type { HostTensor } from '../../tensor.js';
-import { type Kernel, quarter, read, shader, uniform, type Value, WORKGROUP, write } from '../kernel.js';
+import { type Kernel, quarter, read, type Shader, uniform, type Value, WORKGROUP, write } from '../kernel.js';
+import alone from './fragments/keys_alone.wgsl?raw';
+import quad from './fragments/keys_quad.wgsl?raw';
 import { verbatim } from './verbatim.js';
 import source from './window_attention.wgsl?raw';
 
@@ -31,17 +33,27 @@ export function windowAttention({ label, qkv, y, channels, table, geometry }: Wi
       actual: `${window} x ${window} and ${width}`,
     });
   }
-  return {
-    label,
-    code: shader(source),
+  const variant = (name: string, keys: Shader, sharing: number) => ({
+    name,
+    shader: { ...keys, sources: [source, ...keys.sources] },
     entryPoint: 'window_attention',
     constants: { HEAD4: quarter(width, label) },
+    workgroups: (faces: number) => {
+      const queries = Math.ceil(WINDOW ** 2 / sharing) * sharing;
+      return Math.ceil((faces * (size / WINDOW) ** 2 * heads * queries) / WORKGROUP);
+    },
+  });
+  return {
+    label,
+    variants: [
+      variant('alone', { sources: [alone] }, 1),
+      variant('quad', { sources: [quad], enable: ['subgroups'] }, 4),
+    ],
     bindings: [
       uniform(`${label}.sizes`, { side: size, heads, shift }),
       read(qkv),
       read(verbatim(`${label}.relative_position_bias_table`, table)),
       write(y),
     ],
-    workgroups: (faces) => Math.ceil((faces * size * size * heads) / WORKGROUP),
   };
 }

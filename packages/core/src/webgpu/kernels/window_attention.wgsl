@@ -11,7 +11,7 @@
 // One invocation computes one query of one head, in a single pass over the keys, a line of the window at a time: the
 // running maximum is subtracted before exp, and what was summed under an older maximum is rescaled (arXiv:1805.02867).
 // A head's channels are members of a struct rather than elements of an array, because not every compiler keeps arrays
-// in registers.
+// in registers. Neighbouring invocations compute queries of one window, so `load_key` may let them share their loads.
 
 override HEAD4: u32; // D / 4, at most 8
 
@@ -22,6 +22,7 @@ struct Sizes {
 }
 
 const WINDOW = 7u;
+const QUERIES = (WINDOW * WINDOW + LANES - 1u) / LANES * LANES;
 
 @group(0) @binding(1) var<uniform> size: Sizes;
 @group(0) @binding(2) var<storage, read> qkv: array<vec4f>;
@@ -113,14 +114,16 @@ fn window_attention(
   let tokens = size.side * size.side;
   let windows = size.side / WINDOW; // along an axis
   let rank = group_rank(group, groups) * 64u + index;
-  let head = rank / (WINDOW * WINDOW) % size.heads;
-  let window = rank / (WINDOW * WINDOW * size.heads) % (windows * windows);
-  let face = rank / (tokens * size.heads);
-  if (face >= run.faces) {
-    return;
-  }
+  // Those who share stay together: queries are counted up to a multiple of them, nobody leaves early.
+  let wide = rank / QUERIES;
+  let nth = min(rank % QUERIES, WINDOW * WINDOW - 1u);
+  let head = wide % size.heads;
+  let window = wide / size.heads % (windows * windows);
+  let beyond = wide / size.heads / (windows * windows);
+  let face = min(beyond, run.faces - 1u);
+  let lane = index % LANES;
   // (line, column) in the window, and of the window's corner on the rolled map.
-  let query = vec2u(rank % (WINDOW * WINDOW) / WINDOW, rank % WINDOW);
+  let query = vec2u(nth / WINDOW, nth % WINDOW);
   let corner = vec2u(window / windows, window % windows) * WINDOW;
   let width = size.heads * HEAD4; // C / 4
   let query_row = face * tokens + token_at(corner + query);
@@ -136,7 +139,7 @@ fn window_attention(
     for (var column = 0u; column < WINDOW; column++) {
       let key = vec2u(line, column);
       let row = face * tokens + token_at(corner + key);
-      let product = dot_product(q, load(row * 3u * width + width + head * HEAD4));
+      let product = dot_product(q, load_key(row * 3u * width + width + head * HEAD4, lane));
       let score = product + bias(head, query, key, corner);
       scores[column] = score;
       line_peak = max(line_peak, score);
@@ -149,8 +152,10 @@ fn window_attention(
       let share = exp(scores[column] - peak);
       total += share;
       let row = face * tokens + token_at(corner + vec2u(line, column));
-      sum = multiply_add(load(row * 3u * width + 2u * width + head * HEAD4), share, sum);
+      sum = multiply_add(load_key(row * 3u * width + 2u * width + head * HEAD4, lane), share, sum);
     }
   }
-  store(query_row * width + head * HEAD4, scaled(sum, 1.0 / total));
+  if (rank % QUERIES < WINDOW * WINDOW && beyond < run.faces) {
+    store(query_row * width + head * HEAD4, scaled(sum, 1.0 / total));
+  }
 }
