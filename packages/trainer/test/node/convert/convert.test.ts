@@ -13,9 +13,9 @@ import { runReference } from '@swinface/core/reference';
 import { compareWithGolden, expectAllClose, golden, syntheticInput } from '@swinface/testing';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type ConvertFormat, convert } from '../../src/convert/index.js';
-import { loadModel } from '../../src/evaluate/model-files.js';
-import { checkpointFixture, TINY_CHECKPOINT, tinyCheckpointTensor } from './support/checkpoints.js';
+import { type ConvertFormat, convert } from '../../../src/convert/index.js';
+import { loadModel } from '../../../src/evaluate/model-files.js';
+import { checkpointFixture, TINY_CHECKPOINT, tinyCheckpointTensor } from '../support/checkpoints.js';
 
 const config = TINY_CHECKPOINT;
 const file = checkpointFixture('tiny.pt');
