@@ -29,6 +29,7 @@ export {
   UnsupportedDeviceError,
   WeightsInvalidError,
 } from './errors.js';
+export { type Explanation, explainTask } from './explain.js';
 export type * from './model.js';
 export { swinFace } from './model.js';
 export type * from './ops.js';

@@ -1,0 +1,92 @@
+import { explainTask, InvalidInputError, placedTasks, type SelectedTask, selectOutputs } from '@swinface/core';
+import { runReference } from '@swinface/core/reference';
+import { expectAllClose, golden } from '@swinface/testing';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { subnetFeatures, taskLogits } from '../../src/explain.js';
+import { assembleWeights, type WeightMap } from '../../src/weights/index.js';
+
+type Levels = [Float32Array, Float32Array, Float32Array, Float32Array];
+
+const setUp = async () => {
+  const { config, weights, input } = await golden('swinface-nano');
+  const selection = selectOutputs(config);
+  const { levels, logits } = runReference(selection, assembleWeights(selection, weights), input);
+  const second = levels.map(({ data }) => Float32Array.from(data.subarray(data.length / 2))) as Levels;
+  const row = logits?.data.subarray(selection.logits) ?? new Float64Array();
+  return { config, weights: weights as WeightMap, selection, levels: second, row };
+};
+let set: Awaited<ReturnType<typeof setUp>>;
+beforeAll(async () => {
+  set = await setUp();
+}, 60_000); // the float64 reference
+
+const read = (name: string) => set.weights.get(name)?.data ?? new Float32Array();
+const explained = ({ subnet, index, task }: SelectedTask) => {
+  const { pooled, attended } = subnetFeatures(set.config, read, subnet, set.levels);
+  return { pooled, attended, ...taskLogits(set.config, read, { subnet, index, task }, pooled) };
+};
+
+describe('explainTask', () => {
+  test('computes the same logits from the feature maps as the whole network does', () => {
+    for (const place of set.selection.tasks) {
+      const { logits } = explained(place);
+      const expected = set.row.subarray(place.offset, place.offset + place.task.logits);
+      // float32 against float64 over sums of at most 9 x 192 products.
+      expectAllClose(logits, expected, { atol: 1e-5, rtol: 1e-5, label: place.task.name });
+    }
+  });
+
+  test('has the gradient that finite differences give', () => {
+    const place = set.selection.tasks.find(({ task }) => task.name === 'Expression');
+    if (!place) throw new Error('No task Expression');
+    const { pooled, gradient, logits } = explained(place);
+    for (const column of [0, 3]) {
+      const slopes = gradient(column);
+      for (let c = 0; c < pooled.length; c += 5) {
+        const moved = pooled.slice();
+        const step = 2 ** -11;
+        moved[c] = (moved[c] ?? 0) + step;
+        const there = taskLogits(set.config, read, place, moved).logits[column] ?? 0;
+        // Linear between the kinks of ReLU: only float32 rounding of the logits, divided by the step.
+        expect(Math.abs((there - (logits[column] ?? 0)) / step - (slopes[c] ?? 0))).toBeLessThan(1e-3);
+      }
+    }
+    expect(gradient(0)).not.toEqual(gradient(3));
+  });
+
+  test('weights each place by what its features contribute', () => {
+    for (const { task } of placedTasks(set.config)) {
+      const { map, side, levels, answer } = explainTask(set.config, set.weights, set.levels, task.name);
+      expect(map).toHaveLength(side * side);
+      expect(map.every((value) => value >= 0 && value <= 1)).toBe(true);
+      expect(map.some((value) => value === 1) || map.every((value) => value === 0)).toBe(true);
+      for (const level of levels) expect(level).toBeGreaterThanOrEqual(0);
+      if (task.logits === 2) expect(answer).toBe(task.labels?.[1]);
+    }
+  });
+
+  test('a place that alone bears features is the one that lights up', () => {
+    const [subnet, token] = [0, 3 * 7 + 5];
+    // Only FM4 speaks, and only at one token: its features reach that token and its eight neighbours.
+    const levels = set.levels.map((level) => new Float32Array(level.length)) as Levels;
+    const channels = levels[3].length / 49;
+    levels[3].set(set.levels[3].subarray(token * channels, (token + 1) * channels), token * channels);
+    const { map } = explainTask(set.config, set.weights, levels, 'Gender');
+    const { attended } = subnetFeatures(set.config, read, subnet, levels);
+    for (let place = 0; place < 49; place++) {
+      const near = Math.abs(Math.floor(place / 7) - 3) <= 1 && Math.abs((place % 7) - 5) <= 1;
+      const width = set.config.feature;
+      const silent = attended.subarray(place * width, (place + 1) * width).every((value) => value === 0);
+      if (!near) {
+        expect(silent).toBe(true);
+        expect(map[place]).toBe(0);
+      }
+    }
+  });
+
+  test('says which tasks there are, and which map is wrong', () => {
+    expect(() => explainTask(set.config, set.weights, set.levels, 'Mood')).toThrow(InvalidInputError);
+    const short = set.levels.map((level) => level.subarray(1)) as Levels;
+    expect(() => explainTask(set.config, set.weights, short, 'Age')).toThrow(/FM1/);
+  });
+});
