@@ -7,6 +7,7 @@ import { type Contestant, type EngineInput, type RunningEngine, Skipped } from '
 import { longestTask } from './long-tasks.js';
 import { onnxruntime } from './onnxruntime.js';
 import { measurePeak, type Peak } from './peak.js';
+import { swinfaceWasm } from './swinface-wasm.js';
 import { swinfaceWebGpu } from './swinface-webgpu.js';
 import { tfjs } from './tfjs.js';
 
@@ -16,6 +17,7 @@ const CONTESTANTS: readonly Contestant[] = [
   swinfaceWebGpu('webgpu-int8', 'int8'),
   onnxruntime('ort-webgpu', 'webgpu'),
   tfjs('tfjs-webgpu', 'webgpu'),
+  swinfaceWasm,
   onnxruntime('ort-wasm', 'wasm'),
   tfjs('tfjs-wasm', 'wasm'),
 ];

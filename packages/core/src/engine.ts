@@ -14,7 +14,7 @@ export interface RawOutputs {
 
 /** A network ready to run: weights loaded, pipelines compiled. */
 export interface Engine {
-  readonly kind: 'webgpu' | 'tfjs';
+  readonly kind: 'webgpu' | 'wasm' | 'tfjs';
   /** For people: which backend and adapter does the work, e.g. "WebGPU (apple metal-3)". */
   readonly description: string;
   readonly selection: OutputSelection;

@@ -1,0 +1,16 @@
+import { WasmEngine } from '@swinface/core/wasm';
+import type { Contestant } from './engine.js';
+
+/** This engine on the CPU. */
+export const swinfaceWasm: Contestant = {
+  id: 'wasm',
+  async open({ selection, weights, maxFaces }) {
+    const engine = await WasmEngine.create({ selection, weights, maxFaces });
+    return {
+      description: engine.description,
+      run: (images, count) => engine.run(images, count),
+      bytes: () => engine.bytes,
+      dispose: () => engine.dispose(),
+    };
+  },
+};

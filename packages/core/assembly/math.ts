@@ -1,0 +1,71 @@
+/** Functions of four numbers at a time. */
+import { madd } from './tile';
+
+/** e^x for x <= 0; below -87 the result is that of -87, which is 0 to anyone who adds it to 1. */
+export function exp(x: v128): v128 {
+  x = f32x4.max(x, f32x4.splat(-87));
+  // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, so that n ln 2 is exact where it matters (Cody & Waite).
+  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504088896)));
+  let r = madd(n, f32x4.splat(-0.693359375), x);
+  r = madd(n, f32x4.splat(2.12194440e-4), r);
+  // Taylor with its last terms spread over the interval (Cephes expf): within 2 ulp.
+  let p = f32x4.splat(1.9875691500e-4);
+  p = madd(p, r, f32x4.splat(1.3981999507e-3));
+  p = madd(p, r, f32x4.splat(8.3334519073e-3));
+  p = madd(p, r, f32x4.splat(4.1665795894e-2));
+  p = madd(p, r, f32x4.splat(1.6666665459e-1));
+  p = madd(p, r, f32x4.splat(5.0000001201e-1));
+  p = madd(p, f32x4.mul(r, r), f32x4.add(r, f32x4.splat(1)));
+  // Times 2^n, by the exponent's bits.
+  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  return f32x4.mul(p, power);
+}
+
+/** x * Phi(x) with the error function of Abramowitz & Stegun 7.1.26, within 1.5e-7. */
+export function gelu(x: v128): v128 {
+  const z = f32x4.mul(f32x4.abs(x), f32x4.splat(0.707106781186548));
+  const t = f32x4.div(f32x4.splat(1), madd(z, f32x4.splat(0.3275911), f32x4.splat(1)));
+  let p = f32x4.splat(1.061405429);
+  p = madd(p, t, f32x4.splat(-1.453152027));
+  p = madd(p, t, f32x4.splat(1.421413741));
+  p = madd(p, t, f32x4.splat(-0.284496736));
+  p = madd(p, t, f32x4.splat(0.254829592));
+  // 1 - erf(z)
+  const rest = f32x4.mul(f32x4.mul(p, t), exp(f32x4.neg(f32x4.mul(z, z))));
+  // Phi(x) = 1 - rest / 2 for x >= 0 and rest / 2 below.
+  const half = f32x4.mul(rest, f32x4.splat(0.5));
+  const phi = v128.bitselect(f32x4.sub(f32x4.splat(1), half), half, f32x4.ge(x, f32x4.splat(0)));
+  return f32x4.mul(x, phi);
+}
+
+/** Sum of the four lanes. */
+export function sum4(x: v128): f32 {
+  return (
+    f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3))
+  );
+}
+
+/** Largest of the four lanes. */
+export function max4(x: v128): f32 {
+  return max(
+    max(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1)),
+    max(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)),
+  );
+}
+
+/** The row (x - mean) / deviation of `width` numbers, a multiple of four, in two passes; eps 1e-5. `y` may be `x`. */
+export function normalizeRow(x: usize, width: i32, y: usize): void {
+  const bytes = <usize>width * 4;
+  let sum = f32x4.splat(0);
+  for (let i: usize = 0; i < bytes; i += 16) sum = f32x4.add(sum, v128.load(x + i));
+  const mean = f32x4.splat(sum4(sum) / <f32>width);
+  let squares = f32x4.splat(0);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const d = f32x4.sub(v128.load(x + i), mean);
+    squares = madd(d, d, squares);
+  }
+  const scale = f32x4.splat(<f32>1 / sqrt<f32>(sum4(squares) / <f32>width + <f32>1e-5));
+  for (let i: usize = 0; i < bytes; i += 16) {
+    v128.store(y + i, f32x4.mul(f32x4.sub(v128.load(x + i), mean), scale));
+  }
+}

@@ -1,0 +1,1 @@
+export { WasmEngine, type WasmEngineOptions } from './engine.js';
