@@ -1,45 +1,69 @@
+import { selectOutputs } from '../config.js';
 import { UnsupportedDeviceError, WeightsInvalidError } from '../errors.js';
+import { Pacer } from '../pacer.js';
 import type { HostTensor } from '../tensor.js';
 import type { WeightMap } from './assemble.js';
+import { inOrder } from './delivery/in-order.js';
+import { neededShards } from './delivery/needed.js';
 import type { Manifest, ManifestShard } from './manifest-types.js';
-import { decodeTensor, parseSafetensors } from './safetensors.js';
+import { decodeTensor, findUnbounded, parseSafetensors, type StoredTensor } from './safetensors.js';
+
+/** Checked tensors by checkpoint name, as they are stored; widened when somebody needs their numbers. */
+export type StoredWeights = ReadonlyMap<string, StoredTensor>;
+
+/** Shards in memory at once while they are read. */
+const PARALLEL = 4;
 
 /**
- * Reads and checks the shards of a manifest from anywhere.
+ * Reads and checks the shards of a manifest from anywhere, a few at a time.
  *
  * @param readShard gives the file's bytes
+ * @param outputs names of the outputs whose weights are wanted; shards with nothing for them are not read. All by default
  * @throws {WeightsInvalidError} naming the shard or the tensor
  */
 export async function readWeights(
   manifest: Manifest,
   readShard: (shard: ManifestShard) => Promise<Uint8Array>,
+  outputs?: readonly string[],
 ): Promise<WeightMap> {
-  const shards = await Promise.all(
-    manifest.shards.map(async (shard, index) => {
-      const file = await readShard(shard);
-      await verifyShard(shard, file);
-      return readTensors(manifest, index, file);
-    }),
-  );
-  return new Map(shards.flatMap((tensors) => [...tensors]));
+  const needed = neededShards(manifest, selectOutputs(manifest.config, outputs));
+  const shards = inOrder(needed, PARALLEL, undefined, async ({ shard, index }) => {
+    const file = await readShard(shard);
+    await verifyShard(shard, file);
+    return readStored(manifest, index, file);
+  });
+  return widen(shards);
+}
+
+/** All tensors of all parts as float32. */
+export async function widen(parts: AsyncIterable<StoredWeights>): Promise<WeightMap> {
+  const weights = new Map<string, HostTensor>();
+  const pacer = new Pacer();
+  for await (const part of parts) {
+    for (const [name, stored] of part) {
+      weights.set(name, decodeTensor(stored));
+      await pacer.rest();
+    }
+  }
+  return weights;
 }
 
 /**
- * Checks and widens every tensor that the manifest places in one shard.
+ * Checks every tensor that the manifest places in one shard.
  *
  * @param index of the shard in the manifest
- * @param file its verified bytes
+ * @param file its verified bytes, which the tensors are views of
  * @throws {WeightsInvalidError} naming the shard or the tensor
  */
-export function readTensors(manifest: Manifest, index: number, file: Uint8Array): WeightMap {
+export async function readStored(manifest: Manifest, index: number, file: Uint8Array): Promise<StoredWeights> {
   const fileName = manifest.shards[index]?.file;
+  const pacer = new Pacer();
   const stored = parseSafetensors(file, fileName);
   for (const name of stored.keys()) {
     if (manifest.tensors[name]?.shard !== index) {
       throw new WeightsInvalidError(`${fileName} holds ${name}, which the manifest does not list there.`);
     }
   }
-  const weights = new Map<string, HostTensor>();
   for (const [name, listed] of Object.entries(manifest.tensors)) {
     if (listed.shard !== index) continue;
     const found = stored.get(name);
@@ -50,15 +74,14 @@ export function readTensors(manifest: Manifest, index: number, file: Uint8Array)
         actual: `${found.dtype} [${found.shape.join(', ')}]`,
       });
     }
-    const tensor = decodeTensor(found);
-    const bad = tensor.data.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw new WeightsInvalidError(`The tensor ${name} holds ${tensor.data[bad]} at ${bad}.`);
-    if (name.endsWith('running_var') && tensor.data.some((value) => value < 0)) {
+    const bad = findUnbounded(found);
+    if (bad) throw new WeightsInvalidError(`The tensor ${name} holds ${bad.value} at ${bad.at}.`);
+    if (name.endsWith('running_var') && decodeTensor(found).data.some((value) => value < 0)) {
       throw new WeightsInvalidError(`The tensor ${name} holds a negative variance.`);
     }
-    weights.set(name, tensor);
+    await pacer.rest();
   }
-  return weights;
+  return stored;
 }
 
 /** Lower-case hexadecimal SHA-256. */

@@ -15,6 +15,8 @@ export interface StoredTensor {
   readonly scales?: Float32Array;
 }
 
+/** The largest magnitude of a quantised element. */
+const MAX_I8 = 127;
 /** The format's own limit. */
 const MAX_HEADER_BYTES = 100_000_000;
 
@@ -100,10 +102,36 @@ export function decodeTensor({ dtype, shape, bytes, scales }: StoredTensor): Hos
   if (scales) {
     return dequantizeRows({ shape, values: new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length), scales });
   }
-  // A copy, because a view into the file need not be aligned to its element size; not by slice(), which copies nothing in a Node Buffer.
-  const aligned = new Uint8Array(bytes).buffer;
-  return { shape, data: dtype === 'F16' ? decodeFloat16(new Uint16Array(aligned)) : new Float32Array(aligned) };
+  const { buffer } = aligned(bytes, true);
+  return { shape, data: dtype === 'F16' ? decodeFloat16(new Uint16Array(buffer)) : new Float32Array(buffer) };
 }
+
+/** The first element of a stored tensor that would not be a finite float32. */
+export function findUnbounded(stored: StoredTensor): { readonly at: number; readonly value: number } | undefined {
+  const { dtype, shape, bytes, scales } = stored;
+  const found = (at: number) => ({ at, value: decodeTensor(stored).data[at] as number });
+  if (scales) {
+    const row = scales.findIndex((scale) => !Number.isFinite(Math.fround(scale * MAX_I8)));
+    return row < 0 ? undefined : { at: (row * bytes.length) / (shape[0] ?? 1), value: Number.POSITIVE_INFINITY };
+  }
+  const { buffer, byteOffset, length } = aligned(bytes, false);
+  if (dtype === 'F16') {
+    const halves = new Uint16Array(buffer, byteOffset, length / 2);
+    for (let i = 0; i < halves.length; i++) if (((halves[i] as number) & 0x7c00) === 0x7c00) return found(i);
+    return undefined;
+  }
+  const values = new Float32Array(buffer, byteOffset, length / 4);
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return found(i);
+  return undefined;
+}
+
+/**
+ * The same bytes where wider elements can be read: a view into a file need not start at a multiple of their size.
+ *
+ * @param copy in any case; not by slice(), which copies nothing in a Node Buffer
+ */
+const aligned = (bytes: Uint8Array, copy: boolean): Uint8Array =>
+  copy || bytes.byteOffset % 4 !== 0 ? new Uint8Array(bytes) : bytes;
 
 /** A tensor as its entries of a file. */
 function encode(name: string, tensor: HostTensor, dtype: DType): [string, StoredTensor][] {

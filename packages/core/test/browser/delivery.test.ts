@@ -143,7 +143,7 @@ describe('visits', () => {
     await visitor.setOffline(true);
     const { error } = await tab.call('load');
     expect(error).toMatchObject({ name: 'ModelDownloadError', code: 'MODEL_DOWNLOAD' });
-    expect(error?.message).toMatch(/model\.json could not be loaded: the request failed/);
+    expect(error?.message).toMatch(/model\.json could not be loaded: the connection failed/);
   });
 
   test('two tabs at once both load, and leave one copy', async () => {

@@ -166,7 +166,7 @@ describe('a connection that breaks', () => {
     models.fail(trunk.file, ...Array<{ refuse: true }>(9).fill({ refuse: true }));
     const error = await failure(fetchModel(server.url, { outputs: ['Recognition'] }));
     expect(error).toBeInstanceOf(ModelDownloadError);
-    expect(error.message).toMatch(/safetensors could not be loaded: the request failed/);
+    expect(error.message).toMatch(/safetensors could not be loaded: the connection failed/);
     expect(error.cause).toBeInstanceOf(Error);
     expect(requestsOf(trunk.file)).toHaveLength(4);
   });
@@ -265,6 +265,16 @@ test('an abort closes every connection, and asks for nothing more', async () => 
   const asked = models.trace.length;
   await new Promise((resolve) => setTimeout(resolve, 700)); // longer than the first delay before a retry
   expect(models.trace).toHaveLength(asked);
+});
+
+test('an error of the one who watches the progress is theirs, and ends the download', async () => {
+  const error = new Error('mine');
+  const onProgress = () => {
+    throw error;
+  };
+  expect(await failure(fetchModel(server.url, { outputs: ['Recognition'], onProgress }))).toBe(error);
+  await vi.waitFor(() => expect(models.open).toBe(0));
+  expect(models.trace.length).toBeLessThanOrEqual(3);
 });
 
 test('an abort while waiting to try again ends the wait', async () => {

@@ -1,4 +1,4 @@
-import { ModelDownloadError, WeightsInvalidError } from '../../errors.js';
+import { ModelDownloadError } from '../../errors.js';
 import { backoff, LONGEST_RETRY_AFTER, pause, retryAfter } from './backoff.js';
 import { PartialBody } from './partial-body.js';
 
@@ -80,35 +80,23 @@ export function downloadError(url: URL, { message, cause, after = 0 }: Failure):
 /** One request for what is missing. @returns undefined once all of it is there */
 async function attempt(url: URL, body: PartialBody, options: DownloadOptions): Promise<Failure | undefined> {
   const { signal, cache = 'default', patience = PATIENCE, bytes, onProgress } = options;
-  const idle = new AbortController();
-  const giveUp = () => idle.abort(new DOMException(`Nothing came for ${patience} ms.`, 'TimeoutError'));
-  let timer = setTimeout(giveUp, patience);
-  const restless = () => {
-    clearTimeout(timer);
-    timer = setTimeout(giveUp, patience);
-  };
+  const idle = new IdleTimer(patience);
+  const ends = AbortSignal.any(signal ? [signal, idle.signal] : [idle.signal]);
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   try {
-    const headers = body.headersForRest();
-    const ends = AbortSignal.any(signal ? [signal, idle.signal] : [idle.signal]);
-    const response = await fetch(url, { headers, cache, signal: ends });
+    const response = await fetch(url, { headers: body.headersForRest(), cache, signal: ends }).catch(broken);
+    if ('failure' in response) return response.failure;
+    reader = response.body?.getReader();
     const refusal = refuse(response, body);
-    if (refusal) {
-      await response.body?.cancel();
-      return refusal;
-    }
+    if (refusal) return refusal;
     if (response.status === 200) body.restart(response);
     const start = body.size;
-    const reader = response.body?.getReader();
     while (reader) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      restless();
-      try {
-        body.append(value);
-      } catch (error) {
-        await reader.cancel();
-        throw error;
-      }
+      const part = await reader.read().catch(broken);
+      if ('failure' in part) return part.failure;
+      if (part.done) break;
+      idle.restart();
+      body.append(part.value);
       onProgress?.(body.size);
     }
     // A file that is as short as the server says is the wrong file, which its reader finds out; else the line broke.
@@ -117,11 +105,39 @@ async function attempt(url: URL, body: PartialBody, options: DownloadOptions): P
       return { message: `the connection ended after ${body.size} of ${bytes} bytes`, temporary: true };
     }
     return undefined;
-  } catch (cause) {
-    if (cause instanceof WeightsInvalidError) throw cause;
-    return { message: body.size > 0 ? 'the connection broke' : 'the request failed', cause, temporary: true };
   } finally {
-    clearTimeout(timer);
+    idle.stop();
+    await reader?.cancel().catch(() => {}); // Nothing more is wanted of it, whatever the reason.
+  }
+}
+
+const broken = (cause: unknown): { readonly failure: Failure } => ({
+  failure: { message: 'the connection failed', cause, temporary: true },
+});
+
+/** Aborts when nothing has happened for a while. */
+class IdleTimer {
+  readonly #controller = new AbortController();
+  readonly #patience: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(patience: number) {
+    this.#patience = patience;
+    this.restart();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  restart(): void {
+    this.stop();
+    const reason = () => new DOMException(`Nothing came for ${this.#patience} ms.`, 'TimeoutError');
+    this.#timer = setTimeout(() => this.#controller.abort(reason()), this.#patience);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
   }
 }
 
