@@ -2,7 +2,10 @@ import { inRepo } from './repo.mjs';
 
 /** Tests and scripts read the packages' sources; pages and strangers read their built `dist`. */
 export const SOURCE_ALIASES = [
-  { find: /^@swinface\/core\/(\w+)$/, replacement: inRepo('packages/core/src/$1/index.ts') },
+  {
+    find: /^@swinface\/(core|postprocessing)\/(\w+)$/,
+    replacement: inRepo('packages/$1/src/$2/index.ts'),
+  },
   {
     find: /^@swinface\/(core|alignment|postprocessing|trainer|testing|widget)$/,
     replacement: inRepo('packages/$1/src/index.ts'),

@@ -1,6 +1,7 @@
 export { decodeOutputs } from './decode.js';
+export { type Enrolment, type EnrolOptions, enrol, type RejectedShot, type Shot } from './enrolment.js';
 export { Gallery } from './gallery.js';
-export { type CompareOptions, compare, cosineSimilarity, match, operatingPoint } from './matching.js';
+export { type CompareOptions, compare, cosineSimilarity, match, operatingPoint, verify } from './matching.js';
 export { headPose, type PoseLandmarks } from './pose.js';
 export { TrackAverages } from './stream/averages.js';
 export { OneEuroFilter, type OneEuroOptions } from './stream/one-euro.js';

@@ -1,12 +1,12 @@
 import { InvalidInputError, type OperatingPoint } from '@swinface/core';
 import { normalised } from './numeric.js';
-import type { Comparison, Embedded, Match } from './types.js';
+import type { Comparison, Embedded, Match, Verification } from './types.js';
 
 /** How a match is decided. */
 export interface CompareOptions {
   /**
-   * Share of pairs of strangers that may match. The least strict measured operating point within it decides. Without
-   * it, the measured point nearest to one in a thousand.
+   * Share of pairs of strangers that may match: one that was measured for this model, as its manifest lists them. Without
+   * it, the measured rate nearest to one in a thousand.
    */
   readonly falseMatchRate?: number;
 }
@@ -29,10 +29,11 @@ export function cosineSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): nu
 }
 
 /**
- * The measured operating point that `compare` decides by; undefined where the model has none and none was asked for.
+ * The measured operating point that decides at a false match rate; undefined where the model has none and none was
+ * asked for.
  *
  * @param verification `manifest.calibration.verification`
- * @throws {InvalidInputError} if a rate is asked for that is not in (0, 1], or stricter than any that was measured
+ * @throws {InvalidInputError} if a rate is asked for that was not measured, naming those that were
  */
 export function operatingPoint(
   verification: readonly OperatingPoint[],
@@ -46,22 +47,30 @@ export function operatingPoint(
       undefined,
     );
   }
-  if (!(falseMatchRate > 0 && falseMatchRate <= 1)) {
-    throw new InvalidInputError('A false match rate is a share of pairs of strangers.', {
-      expected: 'a number above 0 and at most 1',
-      actual: String(falseMatchRate),
-    });
-  }
-  const found = verification.filter((point) => point.falseMatchRate <= falseMatchRate).at(-1);
+  const found = verification.find((point) => point.falseMatchRate === falseMatchRate);
   if (!found) {
-    throw new InvalidInputError(`Nothing was measured for a false match rate of ${falseMatchRate}.`, {
-      expected: verification[0]
-        ? `at least ${verification[0].falseMatchRate}`
-        : 'a model whose manifest lists measured operating points',
-      hint: 'Compare without falseMatchRate and read `similarity`, or use a model that was evaluated further.',
+    const measured = verification.map((point) => point.falseMatchRate);
+    throw new InvalidInputError(`No threshold was measured for a false match rate of ${falseMatchRate}.`, {
+      expected: measured.length > 0 ? `one of ${measured.join(', ')}` : 'a model with a measured verification table',
+      actual: String(falseMatchRate),
+      hint: 'Thresholds are measured on held-out faces, never made up; `compare` tells the bare similarity.',
     });
   }
   return found;
+}
+
+/**
+ * The same, where a decision is needed.
+ *
+ * @throws {InvalidInputError} also if the model has no measured operating points at all
+ */
+export function requiredPoint(verification: readonly OperatingPoint[], options: CompareOptions): OperatingPoint {
+  const point = operatingPoint(verification, options);
+  if (point) return point;
+  throw new InvalidInputError('This model cannot decide whether two faces match.', {
+    expected: 'a model with a measured verification table',
+    hint: 'Evaluate the model, or use `compare` and read the bare similarity.',
+  });
 }
 
 /**
@@ -83,6 +92,29 @@ export function compare(
 ): Comparison {
   const point = operatingPoint(verification, options);
   return judged(similarityOf(a, b), point);
+}
+
+/**
+ * Decides whether two faces match, at a false match rate that was measured for their model. Where `compare` shows how
+ * alike they are, whatever is known, `verify` is for acting upon: there is a decision, or an error.
+ *
+ * @param a a face, or the {@link Enrolment} of several shots
+ * @param b another
+ * @param verification `manifest.calibration.verification`
+ * @throws {InvalidInputError} as `compare`, and if the model has no measured operating points
+ *
+ * @example
+ * const { same, falseNonMatchRate } = verify(enrolled, face, manifest.calibration.verification, { falseMatchRate: 1e-4 });
+ */
+export function verify(
+  a: Embedded,
+  b: Embedded,
+  verification: readonly OperatingPoint[],
+  options: CompareOptions = {},
+): Verification {
+  const { falseMatchRate, threshold, falseNonMatchRate } = requiredPoint(verification, options);
+  const similarity = similarityOf(a, b);
+  return { similarity, same: similarity >= threshold, threshold, falseMatchRate, falseNonMatchRate };
 }
 
 /**

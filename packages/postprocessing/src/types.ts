@@ -1,3 +1,5 @@
+import type { Manifest } from '@swinface/core';
+
 /** The seven expressions of SwinFace's Expression task, in its order. */
 export const EXPRESSIONS = ['surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger', 'neutral'] as const;
 
@@ -136,6 +138,12 @@ export interface Comparison {
   readonly threshold?: number;
 }
 
+/** Two faces verified at a measured operating point. */
+export interface Verification extends Required<Comparison> {
+  /** Share of pairs of one person that do not match at this operating point, as measured. */
+  readonly falseNonMatchRate: number;
+}
+
 /** A face as matching needs it; every `Face` is one. */
 export interface Embedded {
   readonly embedding?: Float32Array;
@@ -149,11 +157,50 @@ export interface Match extends Comparison {
   readonly index: number;
 }
 
-/** An entry found by `Gallery.search`. */
+/** An entry found by a search. */
 export interface GalleryMatch {
   readonly id: string;
   /** Cosine similarity, -1..1. */
   readonly similarity: number;
+}
+
+/** An entry that `Gallery.identify` takes for the face. */
+export interface Identification extends GalleryMatch {
+  /** Similarity from which an entry counts as the face. */
+  readonly threshold: number;
+  /** Share of pairs of strangers that match at this threshold, as measured. */
+  readonly falseMatchRate: number;
+  /**
+   * How often somebody who is not in this gallery would be taken for one of its entries: 1 - (1 - falseMatchRate)^size,
+   * as if comparisons were independent. It grows with the gallery; choose a stricter rate for a large one.
+   */
+  readonly falseIdentificationRate: number;
+}
+
+/** Known faces that are searched by likeness: in memory ({@link Gallery}) or in a database of the caller's. */
+export interface FaceIndex {
+  /** Id of the model whose embeddings it holds. */
+  readonly model: string;
+  /**
+   * Adds a face under an id of its own.
+   *
+   * @throws {InvalidInputError} if the id is empty or taken, or the face is of another model or has no usable embedding
+   */
+  add(id: string, face: Embedded): Promise<void> | void;
+  /** Removes an entry; false if there is none of this id. */
+  remove(id: string): Promise<boolean> | boolean;
+  /**
+   * The `k` entries most similar to a face, best first; fewer where there are fewer.
+   *
+   * @throws {InvalidInputError} if the face is of another model or has no usable embedding, or `k` is not a positive integer
+   */
+  search(face: Embedded, k?: number): Promise<readonly GalleryMatch[]> | readonly GalleryMatch[];
+}
+
+/** What a gallery needs to know of a model; every `Manifest` is one. */
+export interface GalleryModel extends Pick<Manifest, 'id'> {
+  readonly config: Pick<Manifest['config'], 'feature'>;
+  readonly calibration: Pick<Manifest['calibration'], 'verification'>;
 }
 
 /** A gallery as plain data, for `structuredClone`, IndexedDB or JSON. */

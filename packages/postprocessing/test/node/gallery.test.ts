@@ -4,10 +4,20 @@ import { syntheticInput } from '@swinface/testing';
 import { describe, expect, it } from 'vitest';
 
 const face = (embedding: ArrayLike<number>, model = 'm') => ({ embedding: Float32Array.from(embedding), model });
+const modelOf = (feature: number, id = 'm') => ({
+  id,
+  config: { feature },
+  calibration: {
+    verification: [
+      { falseMatchRate: 1e-4, threshold: 0.9, falseNonMatchRate: 0.5 },
+      { falseMatchRate: 1e-2, threshold: 0.6, falseNonMatchRate: 0.1 },
+    ],
+  },
+});
 const random = (name: string) => face(syntheticInput(name, [16]).data);
 
 function filled(count: number): Gallery {
-  const gallery = new Gallery('m', 16);
+  const gallery = new Gallery(modelOf(16));
   for (let i = 0; i < count; i++) gallery.add(`face ${i}`, random(`gallery ${i}`));
   return gallery;
 }
@@ -66,16 +76,19 @@ describe('Gallery', () => {
     expect(() => gallery.add('zero', face(new Float32Array(16)))).toThrow(/all zeros/);
     for (const k of [0, -1, 1.5, Number.NaN]) expect(() => gallery.search(random('x'), k)).toThrow(InvalidInputError);
     expect(gallery.size).toBe(2);
-    expect(() => new Gallery('', 16)).toThrow(InvalidInputError);
+    expect(() => new Gallery(modelOf(16, ''))).toThrow(InvalidInputError);
     for (const dimensions of [0, 1.5, Number.NaN])
-      expect(() => new Gallery('m', dimensions)).toThrow(InvalidInputError);
+      expect(() => new Gallery(modelOf(dimensions))).toThrow(InvalidInputError);
   });
 
   it('survives structuredClone and JSON without a changed bit', () => {
     const gallery = filled(5);
     gallery.remove('face 2');
     const data = gallery.toData();
-    for (const copy of [Gallery.from(structuredClone(data)), Gallery.from(JSON.parse(JSON.stringify(gallery)))]) {
+    for (const copy of [
+      Gallery.from(structuredClone(data), modelOf(16)),
+      Gallery.from(JSON.parse(JSON.stringify(gallery)), modelOf(16)),
+    ]) {
       expect(copy.toData()).toEqual(data);
     }
   });
@@ -88,6 +101,8 @@ describe('Gallery', () => {
       ['another format', { ...good, format: 'other' }],
       ['a later version', { ...good, version: 2 }],
       ['no model', { ...good, model: '' }],
+      ['another model', { ...good, model: 'n' }],
+      ['other dimensions', { ...good, dimensions: 8 }],
       ['no dimensions', { ...good, dimensions: '16' }],
       ['ids that are numbers', { ...good, ids: [1, 2] }],
       ['doubled ids', { ...good, ids: ['a', 'a'] }],
@@ -97,6 +112,40 @@ describe('Gallery', () => {
       ['null for a number', { ...good, embeddings: [null, ...good.embeddings.slice(1)] }],
       ['a number that is not finite', { ...good, embeddings: [Number.NaN, ...good.embeddings.slice(1)] }],
     ];
-    for (const [what, data] of broken) expect(() => Gallery.from(data), what).toThrow(InvalidInputError);
+    for (const [what, data] of broken) expect(() => Gallery.from(data, modelOf(16)), what).toThrow(InvalidInputError);
+  });
+
+  it('finds the same as a full sort among many, ties included', () => {
+    // Few distinct rows, so that equal similarities abound.
+    const gallery = new Gallery(modelOf(16));
+    const rows = range(3000).map((i) => random(`gallery ${i % 40}`));
+    for (const [i, row] of rows.entries()) gallery.add(`face ${i}`, row);
+    const query = random('query');
+    const expected = rows
+      .map(({ embedding }, i) => ({ i, similarity: Math.fround(cosineSimilarity(embedding, query.embedding)) }))
+      .sort((a, b) => b.similarity - a.similarity || a.i - b.i)
+      .map(({ i }) => `face ${i}`);
+    for (const k of [1, 7, 100, 3000]) {
+      expect(gallery.search(query, k).map(({ id }) => id)).toEqual(expected.slice(0, k));
+    }
+  });
+
+  it('identifies at a measured rate, and says what that means for its size', () => {
+    const gallery = new Gallery(modelOf(2));
+    gallery.add('east', face([1, 0]));
+    gallery.add('north', face([0, 1]));
+    const near = face([0.8, 0.6]); // 0.8 to east, 0.6 to north
+    expect(gallery.identify(near, { falseMatchRate: 1e-2 })).toEqual({
+      id: 'east',
+      similarity: expect.closeTo(0.8, 6),
+      threshold: 0.6,
+      falseMatchRate: 1e-2,
+      falseIdentificationRate: expect.closeTo(1 - 0.99 ** 2, 12),
+    });
+    expect(gallery.identify(near, { falseMatchRate: 1e-4 })).toBeUndefined();
+    expect(() => gallery.identify(near, { falseMatchRate: 1e-3 })).toThrow(/one of 0.0001, 0.01/);
+    const unmeasured = new Gallery({ ...modelOf(2), calibration: { verification: [] } });
+    expect(() => unmeasured.identify(near)).toThrow(/cannot decide/);
+    expect(new Gallery(modelOf(2)).identify(near)).toBeUndefined();
   });
 });

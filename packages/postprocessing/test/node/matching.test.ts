@@ -1,5 +1,5 @@
 import { InvalidInputError, type OperatingPoint } from '@swinface/core';
-import { compare, cosineSimilarity, match, operatingPoint } from '@swinface/postprocessing';
+import { compare, cosineSimilarity, match, operatingPoint, verify } from '@swinface/postprocessing';
 import { describe, expect, it } from 'vitest';
 
 const table: readonly OperatingPoint[] = [
@@ -38,15 +38,15 @@ describe('operatingPoint', () => {
     expect(operatingPoint([])).toBeUndefined();
   });
 
-  it('never exceeds the rate that was asked for', () => {
-    expect(operatingPoint(table, { falseMatchRate: 2e-3 })?.threshold).toBe(0.5);
-    expect(operatingPoint(table, { falseMatchRate: 1.9e-3 })?.threshold).toBe(0.6);
-    expect(operatingPoint(table, { falseMatchRate: 1 })?.threshold).toBe(0.2);
-    expect(() => operatingPoint(table, { falseMatchRate: 1e-5 })).toThrow(/Nothing was measured/);
-    expect(() => operatingPoint([], { falseMatchRate: 0.5 })).toThrow(/Nothing was measured/);
-    for (const falseMatchRate of [0, -1, 2, Number.NaN]) {
-      expect(() => operatingPoint(table, { falseMatchRate })).toThrow(InvalidInputError);
+  it('is the one asked for, or an error that names those that were measured', () => {
+    for (const { falseMatchRate, threshold } of table) {
+      expect(operatingPoint(table, { falseMatchRate })?.threshold).toBe(threshold);
     }
+    for (const falseMatchRate of [1e-3, 1e-5, 1, 0, -1, 2, Number.NaN]) {
+      expect(() => operatingPoint(table, { falseMatchRate })).toThrow(InvalidInputError);
+      expect(() => operatingPoint(table, { falseMatchRate })).toThrow(/one of 0.0001, 0.002, 0.1/);
+    }
+    expect(() => operatingPoint([], { falseMatchRate: 0.5 })).toThrow(/measured verification table/);
   });
 });
 
@@ -72,6 +72,30 @@ describe('compare', () => {
   it('refuses faces of different models and faces without embedding', () => {
     expect(() => compare(a, face([1, 0], 'other'), table)).toThrow(/different models/);
     expect(() => compare(a, { model: 'm' }, table)).toThrow(/no embedding/);
+  });
+});
+
+describe('verify', () => {
+  const a = face([1, 0]);
+  const sixty = face([0.5, Math.sqrt(0.75)]);
+
+  it('decides, and says how often it is wrong either way', () => {
+    expect(verify(a, sixty, table, { falseMatchRate: 0.1 })).toEqual({
+      similarity: expect.closeTo(0.5, 6),
+      same: true,
+      threshold: 0.2,
+      falseMatchRate: 0.1,
+      falseNonMatchRate: 0.01,
+    });
+    expect(verify(a, sixty, table, { falseMatchRate: 1e-4 }).same).toBe(false);
+    expect(verify(a, a, table)).toMatchObject({ same: true, falseMatchRate: 2e-3 });
+  });
+
+  it('does not decide without measurements', () => {
+    expect(() => verify(a, sixty, [])).toThrow(/cannot decide/);
+    expect(() => verify(a, sixty, table, { falseMatchRate: 0.05 })).toThrow(/No threshold was measured/);
+    expect(() => verify(a, face([1, 0], 'other'), table)).toThrow(/different models/);
+    expect(() => verify(a, { model: 'm' }, table)).toThrow(/no embedding/);
   });
 });
 

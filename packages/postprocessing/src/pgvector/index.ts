@@ -1,0 +1,138 @@
+/**
+ * Known faces in PostgreSQL with the pgvector extension, for galleries that outgrow memory or are shared.
+ *
+ * @module
+ */
+import { InvalidInputError } from '@swinface/core';
+import { checkCount, takenId, vectorFor } from '../face-index.js';
+import type { Embedded, FaceIndex, GalleryMatch, GalleryModel } from '../types.js';
+
+/** What is needed of a PostgreSQL client; `Pool` and `Client` of `pg` are such, and so is PGlite. */
+export interface PgClient {
+  /** Runs one statement; `$1`, `$2` ... in it stand for the values. */
+  query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+/** What {@link PgVectorIndex} may be told. */
+export interface PgVectorOptions {
+  /** Table to use, `name` or `schema.name`. Default `faces`. */
+  readonly table?: string;
+}
+
+/** An identifier that PostgreSQL keeps whole. */
+const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
+/** pgvector indexes no longer vectors. */
+const MOST_DIMENSIONS = 2000;
+
+/**
+ * A {@link FaceIndex} in a table of PostgreSQL. Searches are exact until `createApproximateIndex` was called. Faces of
+ * several models may share a table if their embeddings are equally long; each index sees those of its own model only.
+ *
+ * @example
+ * const index = new PgVectorIndex(new pg.Pool(), manifest, { table: 'visitors' });
+ * await index.createTable();
+ * await index.add('ada', enrol(shots, manifest.calibration));
+ * const [best] = await index.search(face, 1);
+ */
+export class PgVectorIndex implements FaceIndex {
+  readonly model: string;
+  /** Length of an embedding. */
+  readonly dimensions: number;
+  readonly #client: PgClient;
+  readonly #table: string;
+
+  /**
+   * @param client whoever made it closes it
+   * @param model the manifest of the model
+   * @throws {InvalidInputError} if the table's name is not made of letters, digits and underscores, or the embeddings are
+   *   longer than pgvector can index
+   */
+  constructor(
+    client: PgClient,
+    { id, config: { feature } }: Omit<GalleryModel, 'calibration'>,
+    { table = 'faces' }: PgVectorOptions = {},
+  ) {
+    const parts = table.split('.');
+    if (parts.length > 2 || !parts.every((part) => NAME.test(part))) {
+      throw new InvalidInputError('This cannot be the name of a table.', {
+        expected: 'NAME or SCHEMA.NAME of letters, digits and underscores',
+        actual: JSON.stringify(table),
+      });
+    }
+    if (!Number.isInteger(feature) || feature < 1 || feature > MOST_DIMENSIONS) {
+      throw new InvalidInputError('pgvector cannot hold embeddings of this length.', {
+        expected: `1 to ${MOST_DIMENSIONS} numbers`,
+        actual: String(feature),
+      });
+    }
+    this.#client = client;
+    this.model = id;
+    this.dimensions = feature;
+    this.#table = parts.map((part) => `"${part}"`).join('.');
+  }
+
+  /**
+   * Creates extension and table where they are missing; the extension needs a user who may.
+   *
+   * @throws what the client throws, e.g. where pgvector is not installed
+   */
+  async createTable(): Promise<void> {
+    await this.#client.query('CREATE EXTENSION IF NOT EXISTS vector');
+    // The length is a checked integer: types take no parameters.
+    await this.#client.query(
+      `CREATE TABLE IF NOT EXISTS ${this.#table} (
+        model text NOT NULL, id text NOT NULL, embedding vector(${this.dimensions}) NOT NULL, PRIMARY KEY (model, id))`,
+    );
+  }
+
+  /** Creates an HNSW index: searches take milliseconds among millions, but may miss some of the nearest. */
+  async createApproximateIndex(): Promise<void> {
+    await this.#client.query(`CREATE INDEX ON ${this.#table} USING hnsw (embedding vector_cosine_ops)`);
+  }
+
+  /** @throws also what the client throws */
+  async add(id: string, face: Embedded): Promise<void> {
+    if (typeof id !== 'string' || id === '') throw takenId(id);
+    const { rows } = await this.#client.query(
+      `INSERT INTO ${this.#table} (model, id, embedding) VALUES ($1, $2, $3::vector) ON CONFLICT DO NOTHING RETURNING id`,
+      [this.model, id, vectorText(vectorFor(this, face))],
+    );
+    if (rows.length === 0) throw takenId(id);
+  }
+
+  /** @throws what the client throws */
+  async remove(id: string): Promise<boolean> {
+    const { rows } = await this.#client.query(`DELETE FROM ${this.#table} WHERE model = $1 AND id = $2 RETURNING id`, [
+      this.model,
+      id,
+    ]);
+    return rows.length > 0;
+  }
+
+  /** @throws also what the client throws */
+  async search(face: Embedded, k = 5): Promise<readonly GalleryMatch[]> {
+    checkCount(k);
+    // `<=>` is one minus the cosine.
+    const { rows } = await this.#client.query(
+      `SELECT id, 1 - (embedding <=> $2::vector) AS similarity FROM ${this.#table}
+        WHERE model = $1 ORDER BY embedding <=> $2::vector, id LIMIT $3`,
+      [this.model, vectorText(vectorFor(this, face)), k],
+    );
+    return rows.map(matchOf);
+  }
+}
+
+/** As pgvector reads it. */
+const vectorText = (vector: Float32Array): string => `[${vector.join(',')}]`;
+
+function matchOf(row: unknown): GalleryMatch {
+  const { id, similarity } = row as Record<string, unknown>;
+  if (typeof id !== 'string' || typeof similarity !== 'number') {
+    throw new InvalidInputError('The database gave something else than matches.', {
+      expected: 'rows of id (text) and similarity (double precision)',
+      actual: JSON.stringify(row),
+      hint: 'Does another table bear this name?',
+    });
+  }
+  return { id, similarity: Math.min(1, Math.max(-1, similarity)) };
+}
