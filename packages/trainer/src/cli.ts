@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { InvalidInputError } from '@swinface/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AblationOptions, ablate, ablationTable } from './ablation.js';
 import { type AlignOptions, align } from './align/align.js';
@@ -12,6 +13,16 @@ import { DEVICES, type Device } from './engine/device.js';
 import { runEvaluate, summaryLines } from './evaluate/index.js';
 import { type ExplainOptions, explain } from './explain.js';
 import { exportRun, weightsToStartFrom } from './export.js';
+import {
+  compareRoundings,
+  EFFECT_HEADINGS,
+  effectCells,
+  type MeasureOptions,
+  metricLines,
+  type QuantizeOptions,
+  quantize,
+  STORAGE_TYPES,
+} from './quantize/index.js';
 import { parseRecipe, type Recipe } from './recipe.js';
 import { train } from './train.js';
 
@@ -141,6 +152,39 @@ async function exportWeights(options: ExportArguments): Promise<void> {
   print(`Manifest: ${path}`);
 }
 
+interface QuantizeArguments extends MeasureOptions {
+  readonly to?: QuantizeOptions['to'];
+  readonly out?: string;
+  readonly compare?: boolean;
+}
+
+async function runQuantize({ to, out, compare, ...options }: QuantizeArguments): Promise<void> {
+  const row = (cells: readonly string[]) => print(`| ${cells.join(' | ')} |`);
+  const heading = (cells: readonly string[]) => {
+    row(cells);
+    row(cells.map(() => '---'));
+  };
+  const note = (line: string) => process.stderr.write(`${line}\n`);
+  if (compare) {
+    heading(['rounding', 'MB of matrices', ...EFFECT_HEADINGS]);
+    await compareRoundings({ ...options, print: note }, ({ label, megabytes, effects }) => {
+      for (const effect of effects) row([label, megabytes.toFixed(2), ...effectCells(effect)]);
+    });
+    return;
+  }
+  if (to === undefined || out === undefined) {
+    throw new InvalidInputError('It is not said what to write.', {
+      expected: '--to TYPE and --out BASE, or --compare',
+    });
+  }
+  const { manifest } = await quantize({ ...options, to, out, print: note });
+  const effects = manifest.quantisation?.effects ?? [];
+  if (effects.length === 0) return;
+  heading(EFFECT_HEADINGS);
+  for (const effect of effects) row(effectCells(effect));
+  effects.flatMap(metricLines).forEach(print);
+}
+
 /** The command line; `argv` as in `process.argv`. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('swinface-trainer').description('Trains, evaluates and exports SwinFace weights.');
@@ -231,6 +275,19 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option('--pairs <file>', "verification pairs in LFW's format")
     .option('--report <folder>', "folder for the evaluation's report")
     .action(exportWeights);
+  program
+    .command('quantize')
+    .description('store weights in fewer bits and measure what that changes on real faces')
+    .requiredOption('--weights <manifest>', 'manifest of the weights')
+    .addOption(new Option('--to <type>', 'storage type of the matrices').choices(Object.keys(STORAGE_TYPES)))
+    .option('--out <base>', 'path and start of the names of the files: BASE.json, BASE.md, BASE-HASH.safetensors')
+    .option('--calibrate <lists...>', 'lists whose training parts steer the rounding to int8')
+    .option('--evaluation <lists...>', 'lists on whose held-out parts the changes are measured')
+    .option('--pairs <file>', "verification pairs in LFW's format")
+    .option('--faces <count>', 'most faces of each list that is measured on; 1000 by default', wholeNumber)
+    .option('--threads <count>', 'threads of ONNX Runtime', wholeNumber)
+    .option('--compare', 'measure every way of rounding to 8 and 4 bits instead of writing files')
+    .action(runQuantize);
   program
     .command('explain')
     .description('shade faces by what speaks for an answer (Grad-CAM)')

@@ -10,7 +10,7 @@ const share = ({ value, low, high }: Estimate) => `${percent(value)} (${percent(
 const years = ({ value, low, high }: Estimate) => `${value.toFixed(2)} years (${low.toFixed(2)} to ${high.toFixed(2)})`;
 
 /** Held-out figures by name, as the manifest lists them. */
-export function headlineMetrics({ datasets }: EvaluationReport): Record<string, number> {
+export function headlineMetrics({ datasets }: Pick<EvaluationReport, 'datasets'>): Record<string, number> {
   const metrics: Record<string, number> = {};
   for (const { name, verification, age, gender, expression, attributes } of datasets) {
     const put = (what: string, value: number | undefined) => {

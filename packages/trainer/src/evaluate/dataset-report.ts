@@ -80,6 +80,16 @@ export async function datasetReport(
 ): Promise<DatasetReport> {
   const samples = selectSplit(dataset.samples, split);
   const predictions = await predictor.predict(dataset, samples, pairs !== undefined, onProgress);
+  return judgePredictions(dataset.name, split, predictions, pairs);
+}
+
+/** Judges what a model said of some faces of a set. */
+export function judgePredictions(
+  name: string,
+  split: string,
+  predictions: Predictions,
+  pairs: string | undefined,
+): DatasetReport {
   const faces = predictions.samples.flatMap((sample, i) => {
     const analysis = predictions.analyses[i];
     return analysis ? [{ sample, analysis }] : [];
@@ -91,7 +101,7 @@ export async function datasetReport(
   const tagged = faces.filter(({ sample }) => sample.votes).length;
   const verification = verificationReport(predictions, pairs);
   return {
-    name: dataset.name,
+    name,
     split,
     faces: faces.length,
     unlocated: predictions.samples.filter(({ points }) => points === null).length,

@@ -3,6 +3,7 @@ import {
   assembleWeights,
   foldWeights,
   InvalidInputError,
+  type LoadedModel,
   type Manifest,
   type OutputSelection,
   selectOutputs,
@@ -58,12 +59,20 @@ export class Predictor {
    * @throws {WeightsInvalidError} if a file does not hold what the manifest says
    */
   static async open(path: string, device: Device | 'auto' = 'cpu'): Promise<Predictor> {
-    const { manifest, weights: tensors } = await loadModel(path);
+    return Predictor.of(await loadModel(path), device);
+  }
+
+  /** Makes loaded weights ready to run. */
+  static async of(
+    { manifest, weights: tensors }: LoadedModel,
+    device: Device | 'auto' = 'cpu',
+    threads = availableParallelism(),
+  ): Promise<Predictor> {
     const heads: Head[] = [];
     for (const { zoom, outputs } of manifest.crops) {
       const selection = selectOutputs(manifest.config, outputs);
       const model = exportOnnx(selection, foldWeights(assembleWeights(selection, tensors)));
-      const { session } = await createSession(model, device, availableParallelism());
+      const { session } = await createSession(model, device, threads);
       heads.push({ zoom, selection, session });
     }
     return new Predictor(manifest, heads);
