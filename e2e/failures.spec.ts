@@ -84,7 +84,8 @@ test('without the landmark model the second locator serves, and the page says so
   await expect(engine.locator('[data-key="locator"] small')).toBeVisible();
 });
 
-test('without WebGPU the answers come from TensorFlow.js, say so, and agree', async ({ page, context }) => {
+test('without WebGPU the answers come from WebAssembly, say so, and agree', async ({ page, context }) => {
+  await page.goto('photo/?engine=webgpu');
   await analyzeSample(page, 3);
   const engine = page.getByRole('region', { name: 'How it ran' });
   await expect(engine).toHaveAttribute('data-engine', 'webgpu');

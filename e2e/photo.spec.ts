@@ -29,7 +29,7 @@ const noise = async (): Promise<Buffer> => {
 };
 
 test('finds every face of a sample photo and fills all 43 outputs of each on WebGPU', async ({ page }) => {
-  await page.goto('photo/');
+  await page.goto('photo/?engine=webgpu');
   await analyzeSample(page, 3);
   const engine = page.getByRole('region', { name: 'How it ran' });
   await expect(engine).toHaveAttribute('data-engine', 'webgpu');
@@ -67,6 +67,15 @@ test('finds every face of a sample photo and fills all 43 outputs of each on Web
   }
   // Three faces, three answers: nothing is copied from one to the next.
   expect(new Set(embeddings.map((embedding) => embedding.join())).size).toBe(3);
+});
+
+test('takes WebAssembly where the only adapter is software, and says why', async ({ page }) => {
+  await page.goto('photo/');
+  await analyzeSample(page, 3);
+  const engine = page.getByRole('region', { name: 'How it ran' });
+  await expect(engine).toHaveAttribute('data-engine', 'wasm');
+  await expect(engine.locator('[data-key="engine"]')).toContainText('WebAssembly (relaxed SIMD');
+  await expect(engine.locator('[data-key="engine"] small')).toContainText(/swiftshader.*software on the CPU/);
 });
 
 test('boxes lie on the faces, and a click on one chooses it', async ({ page }) => {

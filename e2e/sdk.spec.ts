@@ -15,7 +15,7 @@ test('created, disposed and created again, the built SDK gives the same answers'
     const { FaceAnalyzer } = globalThis as unknown as Harness;
     const photo = await (await fetch('/assets/samples/sample3.jpg')).blob();
     const analyzeOnce = async () => {
-      const analyzer = await FaceAnalyzer.create({ model });
+      const analyzer = await FaceAnalyzer.create({ model, engine: 'webgpu' });
       const faces = await analyzer.analyze(photo);
       const cloned = structuredClone(faces);
       analyzer.dispose();
@@ -51,7 +51,7 @@ test('an abort ends loading and analysing with its reason', async ({ page }) => 
       }),
     );
     const whileLoading = await created;
-    const analyzer = await FaceAnalyzer.create({ model });
+    const analyzer = await FaceAnalyzer.create({ model, engine: 'webgpu' });
     const photo = await (await fetch('/assets/samples/sample3.jpg')).blob();
     const analysing = new AbortController();
     const pending = reason(analyzer.analyze(photo, { signal: analysing.signal }));

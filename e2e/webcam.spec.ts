@@ -33,7 +33,7 @@ async function start(page: Page): Promise<void> {
 test('analyses the camera after a click, mirrored, until it is stopped; and again', async ({ page, context }) => {
   await context.grantPermissions(['camera']);
   await page.addInitScript(keepStreams);
-  await page.goto('webcam/');
+  await page.goto('webcam/?engine=webgpu');
   expect(await trackStates(page)).toEqual([]);
   await start(page);
   await acceptUntrained(page);

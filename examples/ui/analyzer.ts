@@ -1,4 +1,4 @@
-import { FaceAnalyzer, type ProgressEvent } from 'swinface';
+import { type EngineChoice, FaceAnalyzer, type ProgressEvent } from 'swinface';
 
 /** Pages live one folder below the site's root, wherever that is served. */
 const SITE = new URL('../', document.baseURI);
@@ -6,6 +6,13 @@ const asset = (path: string): string => new URL(path, SITE).href;
 
 /** Address of something that the site serves. */
 export const siteUrl = asset;
+
+/** `?engine=webgpu` in the page's address asks for an engine, to try each on one machine. */
+const ENGINES: readonly EngineChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
+const engineOfAddress = (): EngineChoice => {
+  const asked = new URLSearchParams(location.search).get('engine');
+  return ENGINES.find((engine) => engine === asked) ?? 'auto';
+};
 
 /** The page's one analyzer: made when first needed, made again after a failure or a lost device. */
 export interface AnalyzerHost {
@@ -28,6 +35,7 @@ export function createAnalyzerHost(onProgress: (event: ProgressEvent) => void): 
       if (pending) return pending;
       const created = FaceAnalyzer.create({
         model: asset(__MODEL_URL__),
+        engine: engineOfAddress(),
         assets: {
           mediapipeWasm: asset('assets/mediapipe'),
           landmarkModel: asset('assets/face_landmarker.task'),

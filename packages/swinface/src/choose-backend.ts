@@ -1,7 +1,7 @@
 import { InvalidInputError, UnsupportedDeviceError, WeightsInvalidError } from '@swinface/core';
 import type { Backend, BackendInput, EngineKind } from './backend.js';
-import { absolute, type Settings } from './options.js';
-import type { Choice, EngineChoice } from './types.js';
+import type { Settings } from './options.js';
+import type { Choice } from './types.js';
 
 /** The backend in use, and why it is not the first choice where it is not. */
 export interface ChosenBackend {
@@ -9,12 +9,7 @@ export interface ChosenBackend {
   readonly choice: Choice<EngineKind>;
 }
 
-const FALLBACKS: Readonly<Record<EngineChoice, readonly EngineKind[]>> = {
-  auto: ['webgpu', 'wasm', 'cpu'],
-  webgpu: ['webgpu'],
-  wasm: ['wasm'],
-  cpu: ['cpu'],
-};
+const NAMES: Readonly<Record<EngineKind, string>> = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'JavaScript' };
 
 /**
  * The first engine of the choice's list that this machine can run. Code of an engine is loaded only when it is tried.
@@ -23,35 +18,58 @@ const FALLBACKS: Readonly<Record<EngineChoice, readonly EngineKind[]>> = {
  * @throws {WeightsInvalidError | InvalidInputError} if the model is at fault, which no other engine would change
  */
 export async function chooseBackend(input: BackendInput, settings: Settings): Promise<ChosenBackend> {
+  const { kinds, reason } = await preferences(settings);
   const failures: { readonly kind: EngineKind; readonly cause: unknown }[] = [];
-  for (const kind of FALLBACKS[settings.engine]) {
+  const told = () => failures.map(({ kind, cause }) => `${NAMES[kind]}: ${messageOf(cause)}`);
+  for (const kind of kinds) {
     input.signal.throwIfAborted();
     try {
       const backend = await openBackend(kind, input, settings);
-      const reason = failures.map(({ kind, cause }) => `${NAMES[kind]}: ${messageOf(cause)}`).join(' ');
-      const choice = { kind, description: backend.description, ...(reason ? { reason } : {}) };
+      const reasons = [...(reason ? [reason] : []), ...told()].join(' ');
+      const choice = { kind, description: backend.description, ...(reasons ? { reason: reasons } : {}) };
       return { backend, choice };
     } catch (cause) {
       if (cause instanceof WeightsInvalidError || cause instanceof InvalidInputError) throw cause;
+      input.signal.throwIfAborted();
       failures.push({ kind, cause });
     }
   }
   const [only] = failures;
   if (only && failures.length === 1) throw only.cause;
   throw new UnsupportedDeviceError('No engine runs on this machine.', {
-    actual: failures.map(({ kind, cause }) => `${NAMES[kind]}: ${messageOf(cause)}`).join(' '),
-    hint: 'Serve the files that the option "assets" names, and allow WebAssembly.',
+    actual: told().join(' '),
+    hint: 'Allow WebAssembly, or use a browser with WebGPU.',
     cause: failures[0]?.cause,
   });
 }
 
-const NAMES: Readonly<Record<EngineKind, string>> = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'JavaScript' };
+/** What to try in which order, and why WebGPU is not first where it could be. */
+async function preferences({ engine, device }: Settings): Promise<{ kinds: readonly EngineKind[]; reason?: string }> {
+  if (engine !== 'auto') return { kinds: [engine] };
+  const software = device ? undefined : await softwareAdapter();
+  if (software === undefined) return { kinds: ['webgpu', 'wasm', 'cpu'] };
+  const reason = `WebGPU: ${software} is no graphics card but software on the CPU, which WebAssembly uses better.`;
+  // Of two kinds of software, the one that was made for computing; plain JavaScript is the slowest of all.
+  return { kinds: ['wasm', 'webgpu', 'cpu'], reason };
+}
 
-async function openBackend(kind: EngineKind, input: BackendInput, { device, assets }: Settings): Promise<Backend> {
-  if (kind === 'webgpu') return (await import('./webgpu-backend.js')).openWebGpuBackend(input, device);
-  const { openTfjsBackend } = await import('./tfjs-backend.js');
-  const { tfjsWasm } = assets;
-  return openTfjsBackend(kind, input, tfjsWasm === undefined ? undefined : absolute(tfjsWasm.replace(/\/*$/, '/')));
+/** The name of the adapter that WebGPU would run on, if it is none of a GPU. */
+async function softwareAdapter(): Promise<string | undefined> {
+  const adapter = await globalThis.navigator?.gpu?.requestAdapter().catch(() => null);
+  if (!adapter) return undefined;
+  const { describeAdapter, isSoftware } = await import('@swinface/core/webgpu');
+  return isSoftware(adapter.info) ? describeAdapter(adapter.info) : undefined;
+}
+
+async function openBackend(kind: EngineKind, input: BackendInput, { device }: Settings): Promise<Backend> {
+  switch (kind) {
+    case 'webgpu':
+      return (await import('./webgpu-backend.js')).openWebGpuBackend(input, device);
+    case 'wasm':
+      return (await import('./wasm-backend.js')).openWasmBackend(input);
+    case 'cpu':
+      return (await import('./tfjs-backend.js')).openTfjsBackend(input);
+  }
 }
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

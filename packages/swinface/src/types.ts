@@ -101,7 +101,10 @@ export interface AssetUrls {
   readonly worker: string;
 }
 
-/** `auto`: WebGPU, else TensorFlow.js on wasm, else on plain JavaScript; a name: that one or an error. */
+/**
+ * `auto`: WebGPU on a real GPU, else WebAssembly, else TensorFlow.js on plain JavaScript; where the only adapter is software
+ * on the CPU, WebAssembly comes first, being much faster there. A name: that one or an error.
+ */
 export type EngineChoice = 'auto' | 'webgpu' | 'wasm' | 'cpu';
 
 /** An engine that is at work. */
