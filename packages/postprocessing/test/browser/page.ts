@@ -134,7 +134,10 @@ export const calls = {
     for (const face of await database.getAll('faces')) {
       await database.delete('faces', face.name);
       if (field === 'expires') face.expires += 1000;
-      else new Uint8Array(face[field].buffer ?? face[field])[0] ^= 1;
+      else {
+        const bytes = new Uint8Array(face[field].buffer ?? face[field]);
+        bytes[0] = (bytes[0] ?? 0) ^ 1;
+      }
       await database.put('faces', face);
     }
     database.close();
