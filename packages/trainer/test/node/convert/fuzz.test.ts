@@ -1,0 +1,11 @@
+import { fuzz } from '@swinface/testing';
+import { expect, test } from 'vitest';
+import { trainerTargets } from '../../fuzz/targets.js';
+
+test.each(await trainerTargets())('$name: damage is refused with a reason, or harmless', async (target) => {
+  const report = await fuzz(target, 300);
+  expect(report.failures).toEqual([]);
+  // A target that refuses nothing, or never sees a case, tests nothing.
+  expect(report.refused).toBeGreaterThan(100);
+  expect(report.refused + report.accepted).toBe(300);
+});
