@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
@@ -15,17 +15,34 @@ export async function buildHarness(): Promise<void> {
     root: here('.'),
     base: './',
     logLevel: 'warn',
+    worker: { format: 'es' },
     build: { outDir: OUT, emptyOutDir: true, target: 'es2022', modulePreload: false, chunkSizeWarningLimit: 2000 },
   });
 }
 
-/** Opens the harness under the pages' own origin, where models and wasm files are. */
-export async function openHarness(page: Page): Promise<void> {
+/** What the server sends with every page. */
+const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; img-src 'self' blob:";
+
+/**
+ * Opens the harness under the pages' own origin, where models and wasm files are, and under their strict policy.
+ *
+ * @param more scripts by name, beside the harness
+ */
+export async function openHarness(page: Page, more: Readonly<Record<string, string>> = {}): Promise<void> {
   await page.route('**/harness/**', async (route) => {
     const name = new URL(route.request().url()).pathname.split('/harness/')[1] ?? '';
-    const body = await readFile(OUT + name);
-    await route.fulfill({ body, contentType: TYPES[extname(name)] ?? 'application/octet-stream' });
+    const body = more[name] ?? (await readFile(OUT + name).catch(() => undefined));
+    const headers = { 'Content-Security-Policy': POLICY };
+    if (body === undefined) return route.fulfill({ status: 404, headers, body: 'Not found' });
+    await route.fulfill({ body, headers, contentType: TYPES[extname(name)] ?? 'application/octet-stream' });
   });
   await page.goto('harness/index.html');
   await page.waitForFunction(() => 'FaceAnalyzer' in globalThis);
+}
+
+/** Address of the SDK's worker as the bundler wrote it, relative to the harness page. */
+export async function harnessWorker(): Promise<string> {
+  const name = (await readdir(`${OUT}assets`)).find((file) => /^worker-.*\.js$/.test(file));
+  if (!name) throw new Error('The bundler wrote no worker.');
+  return `./assets/${name}`;
 }

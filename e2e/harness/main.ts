@@ -1,3 +1,3 @@
-import { FaceAnalyzer } from 'swinface';
+import * as swinface from 'swinface';
 
-Object.assign(globalThis, { FaceAnalyzer });
+Object.assign(globalThis, swinface);

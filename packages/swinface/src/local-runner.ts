@@ -89,7 +89,7 @@ export class LocalRunner implements Runner {
   }
 
   get manifest(): Manifest {
-    return this.#network.model.manifest;
+    return this.#network.manifest;
   }
 
   get outputs(): readonly string[] {
@@ -126,8 +126,8 @@ export class LocalRunner implements Runner {
   }
 
   async #analyzeAligned(crop: ImageSource, signal: AbortSignal): Promise<CropResult> {
-    const { groups, model } = this.#network;
-    const size = model.manifest.config.image;
+    const { groups, manifest } = this.#network;
+    const size = manifest.config.image;
     if (groups.length > 1) {
       throw new InvalidInputError('One aligned crop does not serve all outputs of this analyzer.', {
         expected: 'outputs that share a crop',
@@ -145,7 +145,7 @@ export class LocalRunner implements Runner {
     };
     return this.#onNetwork(await this.bringIn(crop, check, signal), signal, async ({ image, watch }) => {
       const [analysis] = await this.#network.run(image, [[IDENTITY]], signal, watch);
-      const face = { ...at([analysis], 0), model: model.manifest.id };
+      const face = { ...at([analysis], 0), model: manifest.id };
       return { face, timings: watch.read() };
     });
   }

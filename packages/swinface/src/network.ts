@@ -1,5 +1,12 @@
 import type { Similarity, UprightImage } from '@swinface/alignment';
-import { DeviceLostError, fetchModel, type LoadedModel, type RawOutputs } from '@swinface/core';
+import {
+  DeviceLostError,
+  fetchModel,
+  type LoadedModel,
+  type LoadProgress,
+  type Manifest,
+  type RawOutputs,
+} from '@swinface/core';
 import type { FaceAnalysis } from '@swinface/postprocessing';
 import { untilAborted } from './abort.js';
 import type { Backend } from './backend.js';
@@ -18,11 +25,11 @@ const LOSS_WINDOW_MS = 60_000;
 const RETRY_AFTER_MS = [0, 500, 2000] as const;
 
 /**
- * The model on an engine. When the engine's device is lost, it is made again from the weights in memory, and runs that
- * the loss interrupted are run again: they come late, with the same numbers.
+ * The model on an engine. When the engine's device is lost, it is made again from the same weights, and runs that the
+ * loss interrupted are run again: they come late, with the same numbers.
  */
 export class Network {
-  readonly model: LoadedModel;
+  readonly manifest: Manifest;
   readonly groups: readonly CropGroup[];
   /** Resolves when the device is lost for good. */
   readonly failed: Promise<DeviceLostError>;
@@ -30,18 +37,25 @@ export class Network {
   readonly #events: RunnerEvents;
   readonly #life = new AbortController();
   readonly #losses: number[] = [];
+  /** Backends whose device was lost. */
+  readonly #gone = new WeakSet<Backend>();
+  /** Undefined where the browser keeps the files, from which they can be had again. */
+  readonly #model: LoadedModel | undefined;
   #choice: Choice<EngineKind>;
   #backend: Promise<Backend>;
   #maxSide: number | undefined;
   #fail: (error: DeviceLostError) => void = () => {};
 
   private constructor(
-    { model, groups }: { model: LoadedModel; groups: readonly CropGroup[] },
+    model: LoadedModel,
+    groups: readonly CropGroup[],
     chosen: ChosenBackend,
     settings: Settings,
     events: RunnerEvents,
   ) {
-    this.model = model;
+    this.manifest = model.manifest;
+    // Large weights would lie around twice, here and on the GPU, for the rare day on which the device is lost.
+    this.#model = model.delivery && model.delivery.notKept === undefined ? undefined : model;
     this.groups = groups;
     this.#settings = settings;
     this.#events = events;
@@ -59,16 +73,13 @@ export class Network {
    */
   static async open(settings: Settings, signal: AbortSignal, events: RunnerEvents): Promise<Network> {
     const { onProgress } = events;
-    const { model: given, outputs, maxFaces } = settings;
-    const byAddress = typeof given === 'string' || given instanceof URL;
-    const model = byAddress
-      ? await fetchModel(given, { signal, onProgress: (progress) => onProgress({ stage: 'model', ...progress }) })
-      : given;
+    const { outputs, maxFaces } = settings;
+    const model = await loadModel(settings, signal, (progress) => onProgress({ stage: 'model', ...progress }));
     const groups = cropGroups(model.manifest, outputs);
     onProgress({ stage: 'engine', loaded: 0, total: 1 });
     const chosen = await chooseBackend({ model, groups, maxFaces, signal }, settings);
     onProgress({ stage: 'engine', loaded: 1, total: 1 });
-    return new Network({ model, groups }, chosen, settings, events);
+    return new Network(model, groups, chosen, settings, events);
   }
 
   get choice(): Choice<EngineKind> {
@@ -108,7 +119,9 @@ export class Network {
         return await this.#runOn(backend, image, transforms, signal, watch);
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof DeviceLostError) || attempt === MOST_LOSSES) throw error;
+        // What the loss fails may say so, or that the network was disposed, which is what happens to it then.
+        const lost = error instanceof DeviceLostError || this.#gone.has(backend);
+        if (!lost || attempt === MOST_LOSSES) throw error;
         // The loss may be noticed here before `lost` settles, which is what puts another backend in place.
         await untilAborted(backend.lost, signal);
       }
@@ -141,7 +154,7 @@ export class Network {
         watch.add('network', computed - start - warped);
         const outputs: RawOutputs[] = runs.map(({ raw }) => raw);
         for (let i = 0; i < Math.min(maxFaces, count - first); i++) {
-          faces.push(analysisOf(this.model, this.groups, outputs, i));
+          faces.push(analysisOf(this.manifest, this.groups, outputs, i));
         }
         watch.add('results', performance.now() - computed);
       }
@@ -156,6 +169,7 @@ export class Network {
     this.#choice = choice;
     this.#maxSide = backend.maxSide;
     void backend.lost.then((reason) => {
+      this.#gone.add(backend);
       if (this.#life.signal.aborted) return;
       this.#backend = this.#replace(backend, reason || 'no reason given');
       // Where nobody is waiting for it, the failure is told by `failed` alone.
@@ -193,7 +207,9 @@ export class Network {
   /** The same engine again if it can be had, else what the options allow. */
   async #chooseAgain(kind: EngineKind): Promise<ChosenBackend> {
     const { signal } = this.#life;
-    const input = { model: this.model, groups: this.groups, maxFaces: this.#settings.maxFaces, signal };
+    const model = this.#model ?? (await loadModel(this.#settings, signal));
+    if (hashes(model.manifest) !== hashes(this.manifest)) throw new Error('its model was replaced on the server');
+    const input = { model, groups: this.groups, maxFaces: this.#settings.maxFaces, signal };
     for (const delay of RETRY_AFTER_MS) {
       await new Promise((resolve) => setTimeout(resolve, delay));
       signal.throwIfAborted();
@@ -211,6 +227,18 @@ export class Network {
     this.#life.abort();
     this.#backend.then((backend) => backend.dispose()).catch(() => undefined);
   }
+}
+
+/** What the weights are, whatever they are called. */
+const hashes = ({ shards }: Manifest): string => shards.map(({ sha256 }) => sha256).join();
+
+async function loadModel(
+  { model, outputs }: Settings,
+  signal: AbortSignal,
+  onProgress?: (progress: LoadProgress) => void,
+): Promise<LoadedModel> {
+  if (typeof model !== 'string' && !(model instanceof URL)) return model;
+  return fetchModel(model, { outputs, signal, ...(onProgress && { onProgress }) });
 }
 
 /** As `Promise.all`, but waits for every one before it throws the first failure: nothing goes on behind its back. */

@@ -6,7 +6,7 @@ import {
   invertSimilarity,
   type LocatedFace,
 } from '@swinface/alignment';
-import { InvalidInputError, type LoadedModel, type RawOutputs } from '@swinface/core';
+import { InvalidInputError, type Manifest, type RawOutputs } from '@swinface/core';
 import { decodeOutputs, type FaceAnalysis, headPose } from '@swinface/postprocessing';
 import type { CropGroup } from './crops.js';
 import type { Face } from './types.js';
@@ -46,7 +46,7 @@ export function facesFromPoints(points: readonly FivePoints[]): readonly FoundFa
  * @param index row of the outputs
  */
 export function analysisOf(
-  { manifest }: LoadedModel,
+  manifest: Manifest,
   groups: readonly CropGroup[],
   outputs: readonly RawOutputs[],
   index: number,

@@ -30,6 +30,12 @@ const CHANGED = { degrees: 20, size: 1.5 } as const;
 /** As the boxes' and points' smoothing of `FaceTracks`. */
 const SMOOTHING = { minCutoff: 2, beta: 10 } as const;
 
+/** What a watcher needs of its runner. */
+export type Workplace = Pick<
+  LocalRunner,
+  'manifest' | 'keep' | 'bringIn' | 'locate' | 'analyzeFaces' | 'enterNetwork' | 'networkIsFree'
+>;
+
 /** A face of the last frame. */
 interface Before {
   readonly id: number;
@@ -62,7 +68,7 @@ interface Look {
  * another, are waited for: they need their identity to get their id.
  */
 export class LocalWatcher implements FrameWatcher {
-  readonly #runner: LocalRunner;
+  readonly #runner: Workplace;
   readonly #every: number;
   readonly #tracks: FaceTracks;
   readonly #averages: TrackAverages;
@@ -74,7 +80,7 @@ export class LocalWatcher implements FrameWatcher {
   #frames = 0;
   #failure: unknown;
 
-  constructor(runner: LocalRunner, { analyzeEvery }: WatchOptions) {
+  constructor(runner: Workplace, { analyzeEvery }: WatchOptions) {
     this.#runner = runner;
     this.#every = analyzeEvery / 1000;
     const { manifest } = runner;

@@ -1,5 +1,5 @@
 import { expectAllClose, nodeAdapter } from '@swinface/testing';
-import { type Face, FaceAnalyzer, type FaceAnalyzerOptions } from 'swinface';
+import { type DeviceEvent, type Face, FaceAnalyzer, type FaceAnalyzerOptions } from 'swinface';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { imageData, open, PixelFrame, stubCanvas } from '../support/canvas.js';
 import { gate, StubLocator, soon } from '../support/locator.js';
@@ -114,6 +114,135 @@ describe('FaceAnalyzer on WebGPU', () => {
     analyzer.dispose();
     await expect(analyzer.analyze(source())).rejects.toMatchObject({ code: 'DISPOSED' });
     await soon(() => expect(open.size).toBe(0));
+  });
+
+  describe('that asked for its device itself', () => {
+    /** Gives each request another device of the same adapter, and keeps them. */
+    function ownDevices() {
+      const devices: GPUDevice[] = [];
+      const requestAdapter = async () => {
+        const adapter = await nodeAdapter();
+        // Else the choice would fall on WebAssembly from the start.
+        const info = { vendor: 'acme', architecture: 'graphics', device: '', description: '' };
+        Object.defineProperty(adapter, 'info', { value: info });
+        const requestDevice = adapter.requestDevice.bind(adapter);
+        adapter.requestDevice = async (descriptor) => {
+          const made = uploadBytes(await requestDevice(descriptor));
+          devices.push(made);
+          return made;
+        };
+        return adapter;
+      };
+      vi.stubGlobal('navigator', { gpu: { requestAdapter } });
+      return devices;
+    }
+    const createOwn = async (options: Partial<FaceAnalyzerOptions>) =>
+      FaceAnalyzer.create({
+        model: await loadedModel(),
+        engine: 'webgpu',
+        thread: 'main',
+        locator: new StubLocator(FACES),
+        maxFaces: 2,
+        ...options,
+      });
+
+    it('makes the network again when the device is lost, and answers late with the same numbers', async () => {
+      const devices = ownDevices();
+      const events: string[] = [];
+      const onDeviceChange = (event: DeviceEvent) => events.push(event.state);
+      using analyzer = await createOwn({ onDeviceChange });
+      const before = await analyzer.analyze(source());
+      expect(devices).toHaveLength(1);
+      // Lost while one call is on the GPU and others wait.
+      const pending = [analyzer.analyze(source()), analyzer.analyze(source()), analyzer.analyze(source())];
+      await soon(() => expect(open.size).toBeGreaterThan(0));
+      devices[0]?.destroy();
+      for (const faces of await Promise.all(pending)) expect(faces).toEqual(before);
+      expect(events).toEqual(['lost', 'restored']);
+      expect(devices).toHaveLength(2);
+      // Lost while nothing runs.
+      devices[1]?.destroy();
+      await soon(() => expect(events).toHaveLength(4));
+      expect(await analyzer.analyze(source())).toEqual(before);
+      expect(analyzer.engine.kind).toBe('webgpu');
+      expect(open.size).toBe(0);
+    });
+
+    it('gives up on a device that is lost again and again, and says so', async () => {
+      const devices = ownDevices();
+      const analyzer = await createOwn({ outputs: ['Gender'] });
+      for (let i = 0; i < 4; i++) {
+        await soon(() => expect(devices).toHaveLength(i + 1));
+        const waiting = analyzer.analyze(source()).catch((error) => error);
+        devices[i]?.destroy();
+        const outcome = await waiting;
+        if (i < 3) expect(outcome).toHaveLength(3);
+        else
+          expect(outcome).toMatchObject({ code: 'DEVICE_LOST', message: expect.stringContaining('4 times in a row') });
+      }
+      await expect(analyzer.analyze(source())).rejects.toMatchObject({ code: 'DEVICE_LOST' });
+      analyzer.dispose();
+      expect(open.size).toBe(0);
+    });
+
+    it('goes over to another engine where no device comes back, if any will do', async () => {
+      const devices = ownDevices();
+      const events: DeviceEvent[] = [];
+      using analyzer = await createOwn({
+        engine: 'auto',
+        outputs: ['Gender'],
+        onDeviceChange: (event) => events.push(event),
+      });
+      const [before] = await analyzer.analyze(source());
+      vi.stubGlobal('navigator', { gpu: { requestAdapter: async () => null } });
+      devices[0]?.destroy();
+      const [after] = await analyzer.analyze(source());
+      expectAllClose(numbers(after ?? {}), numbers(before ?? {}), { ...TOLERANCE, label: 'another engine' });
+      expect(analyzer.engine.kind).not.toBe('webgpu');
+      expect(analyzer.engine.reason).toContain('WebGPU');
+      expect(events.at(-1)).toMatchObject({ state: 'restored', engine: { kind: analyzer.engine.kind } });
+    });
+
+    it('frees every buffer and its device when it is disposed', async () => {
+      const devices = ownDevices();
+      const alive = new Set<GPUBuffer>();
+      const analyzer = await createOwn({});
+      const [own] = devices;
+      if (!own) throw new Error('no device');
+      const create = own.createBuffer.bind(own);
+      own.createBuffer = (descriptor) => {
+        const buffer = create(descriptor);
+        alive.add(buffer);
+        const destroy = buffer.destroy.bind(buffer);
+        buffer.destroy = () => {
+          alive.delete(buffer);
+          destroy();
+          return undefined;
+        };
+        return buffer;
+      };
+      await analyzer.analyze(source());
+      const after1 = alive.size;
+      for (let i = 0; i < 10; i++) await analyzer.analyze(source());
+      expect(alive.size, 'buffers after ten more pictures').toBe(after1);
+      analyzer.dispose();
+      await own.lost;
+      expect(alive.size, 'buffers made since it was created').toBe(0);
+    });
+  });
+
+  it('serves two analyzers on one device', async () => {
+    using first = await create();
+    using second = await create({ outputs: ['Gender'] });
+    const [a, b, c] = await Promise.all([
+      first.analyze(source()),
+      second.analyze(source()),
+      first.analyze(source(), { points: FACES.slice(0, 1) }),
+    ]);
+    expect(a[0]?.embedding).toEqual(c[0]?.embedding);
+    expect(b[0]?.gender).toEqual(a[0]?.gender);
+    first.dispose();
+    expect((await second.analyze(source()))[0]?.gender).toEqual(a[0]?.gender);
   });
 
   it('can be disposed while it computes', async () => {
