@@ -1,13 +1,20 @@
 /**
- * Compiles `packages/core/assembly` (AssemblyScript) to `packages/core/src/wasm/kernels.ts`, which is committed: the
- * packages build without the compiler, and a test fails where the two differ.
+ * Compiles `packages/core/assembly` (AssemblyScript) to `packages/core/src/wasm/kernels.ts` and `kernels-shared.ts`, which
+ * are committed: the packages build without the compiler, and a test fails where they differ.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inRepo, isMain, main, say, UserError } from './lib/repo.mjs';
 
-/** Where the compiled kernels lie. */
-export const KERNELS = 'packages/core/src/wasm/kernels.ts';
+/** Where the compiled kernels lie, and what they are compiled for. */
+export const KERNELS = [
+  { file: 'packages/core/src/wasm/kernels.ts', memory: 'a memory of one thread', options: [] },
+  {
+    file: 'packages/core/src/wasm/kernels-shared.ts',
+    memory: 'a memory that threads share',
+    options: ['--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536', '--enable', 'threads'],
+  },
+];
 
 const OPTIONS = ['--runtime', 'stub', '--importMemory', '--noAssert', '-O3', '--converge', '--enable', 'simd'];
 
@@ -36,11 +43,14 @@ async function compile(...options) {
   return Buffer.from(binary).toString('base64');
 }
 
-/** @returns {Promise<string>} the text of {@link KERNELS} */
-export async function kernelSource() {
-  const simd = await compile();
-  const relaxed = await compile('--enable', 'relaxed-simd');
-  return `// Compiled from packages/core/assembly by scripts/wasm-kernels.mjs; do not edit.
+/**
+ * @param {(typeof KERNELS)[number]} target
+ * @returns {Promise<string>} the text of its file
+ */
+export async function kernelSource({ memory, options }) {
+  const simd = await compile(...options);
+  const relaxed = await compile('--enable', 'relaxed-simd', ...options);
+  return `// Compiled from packages/core/assembly by scripts/wasm-kernels.mjs; do not edit. For ${memory}.
 
 /** For every browser with WebAssembly SIMD, in base64. */
 export const SIMD =
@@ -55,7 +65,9 @@ export const RELAXED_SIMD =
 if (isMain(import.meta.url)) {
   await main(async () => {
     process.chdir(inRepo());
-    await writeFile(inRepo(KERNELS), await kernelSource());
-    say.done(`${KERNELS} written`);
+    for (const target of KERNELS) {
+      await writeFile(inRepo(target.file), await kernelSource(target));
+      say.done(`${target.file} written`);
+    }
   });
 }

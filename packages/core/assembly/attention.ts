@@ -36,14 +36,6 @@ function up(count: i32, step: i32): i32 {
   return ((count + step - 1) / step) * step;
 }
 
-/** Bytes of scratch memory that a window of `area` tokens with heads of `width` channels needs. */
-export function attentionScratch(area: i32, width: i32): i32 {
-  const rows = up(area, ROWS);
-  const columns = up(area, COLUMNS);
-  const channels = up(width, COLUMNS);
-  return BUFFERS + 4 * (rows * max(width, columns) + columns * width + columns * channels + rows * columns);
-}
-
 /** Items `begin` .. `end` of faces x windows x heads. */
 export function attention(p: usize, begin: i32, end: i32, scratch: usize): void {
   const qkv: usize = load<u32>(p, QKV);

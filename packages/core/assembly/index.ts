@@ -1,3 +1,3 @@
-export { attention, attentionScratch } from './attention';
-export { product, productScratch } from './product';
+export { attention } from './attention';
+export { product } from './product';
 export { averagePool, channelAttentionPool, layerNorm, normMean, taskOutputs } from './rows';

@@ -45,7 +45,7 @@ const GELU = 2;
 /** Bytes of packed rows at a time: they stay in the second-level cache while all columns pass. */
 const BLOCK: i32 = 196_608;
 
-// Layout of a thread's scratch memory.
+// Layout of a thread's scratch memory: then BLOCK bytes, or one tile if that is more, and six rows. See `src/wasm/scratch.ts`.
 const ROW_ADDRESSES = 0;
 const PARTIAL_TILE = 64;
 const PACKED = 320;
@@ -149,11 +149,6 @@ function scatter(p: usize, from: usize, y: usize, residual: usize, row: i32, row
       store<f32>(y + at, value);
     }
   }
-}
-
-/** Bytes of scratch memory that a product of `k` inputs needs. */
-export function productScratch(k: i32): i32 {
-  return PACKED + max(BLOCK, k * ROW_STEP) + k * ROWS * 4;
 }
 
 /**

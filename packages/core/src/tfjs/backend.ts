@@ -2,6 +2,7 @@ import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { UnsupportedDeviceError } from '../errors.js';
+import { allowsBlobThreads } from './threads.js';
 
 /** The tfjs backends an engine can run on. */
 export type TfjsBackend = 'wasm' | 'webgl' | 'webgpu' | 'cpu';
@@ -19,6 +20,9 @@ export interface BackendOptions {
   /** For `webgpu`: compute on this device instead of one of tfjs' own. */
   readonly device?: GPUDevice;
 }
+
+/** tfjs' flag for whether its wasm backend starts threads. */
+const THREADS = 'WASM_HAS_MULTITHREAD_SUPPORT';
 
 /** Whether the GPU behind a backend is gone, and whom to tell: waiting for its results would take for ever. */
 class Loss {
@@ -96,6 +100,9 @@ async function open({ backend, wasmPaths, device }: BackendOptions): Promise<Ope
         } catch (cause) {
           throw unsupported(backend, { hint, cause }); // tfjs gives up for good when a first .wasm could not be loaded
         }
+      }
+      if (!isInitialised(backend) && (await tf.env().getAsync(THREADS)) && !(await allowsBlobThreads())) {
+        tf.env().set(THREADS, false);
       }
       const threads = () => (wasm.getThreadsCount() === 1 ? '1 thread' : `${wasm.getThreadsCount()} threads`);
       return initialise(backend, () => `WebAssembly, ${threads()}`, hint);

@@ -6,8 +6,10 @@ import type { HostTensor } from '../tensor.js';
 import { RecordingOps } from '../webgpu/graph.js';
 import { isHostTensor, mapWeights } from '../weights/assemble.js';
 import { lower, type Plan } from './lower.js';
-import { bindKernels, compileKernels, type Kernels } from './module.js';
-import { runStep } from './steps.js';
+import { bindKernels, compileKernels, type Kernels, MOST_PAGES } from './module.js';
+import { attentionScratch, productScratch } from './scratch.js';
+import { partsFor, runStep } from './steps.js';
+import { defaultThreads, ThreadPool } from './threads.js';
 
 /** Faces of one pass: more share the loading of weights, fewer stay in the caches. */
 const FACES_PER_PASS = 4;
@@ -16,7 +18,8 @@ const TIME_SLICE = 12;
 /** Work between two looks at the clock, in multiplications and additions: a few milliseconds. */
 const WORK_SLICE = 60e6;
 const PAGE = 65_536;
-const MOST_PAGES = 65_536;
+/** Threads do not write to one line. */
+const CACHE_LINE = 64;
 
 /** What a {@link WasmEngine} is made from. */
 export interface WasmEngineOptions {
@@ -27,13 +30,18 @@ export interface WasmEngineOptions {
   readonly maxFaces: number;
   /** Whether `run` gives FM1..FM4 too. */
   readonly keepLevels?: boolean;
+  /**
+   * Threads that compute, in workers of their own. More than one needs a cross-origin isolated page, where half the
+   * machine's logical processors, at most 8, is the default; elsewhere the calling thread computes.
+   */
+  readonly threads?: number;
   /** Aborts the compilation. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * The network on WebAssembly with SIMD: the fallback where there is no GPU. It computes on the thread that calls it and
- * lets other tasks pass every few milliseconds.
+ * The network on WebAssembly with SIMD: the fallback where there is no GPU. It computes in threads where the page may have
+ * them, else on the thread that calls it, and lets other tasks pass every few milliseconds.
  *
  * @example
  * const engine = await WasmEngine.create({ selection, weights: foldWeights(weights), maxFaces: 16 });
@@ -51,11 +59,13 @@ export class WasmEngine implements Engine {
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(options: WasmEngineOptions, program: Program, fused: boolean) {
+    const { threads } = program;
     this.selection = options.selection;
     this.maxFaces = options.maxFaces;
     this.#keepLevels = options.keepLevels ?? false;
     this.#program = program;
-    this.description = `WebAssembly (${fused ? 'relaxed SIMD' : 'SIMD'}, 1 thread)`;
+    const count = threads === 1 ? '1 thread' : `${threads} threads`;
+    this.description = `WebAssembly (${fused ? 'relaxed SIMD' : 'SIMD'}, ${count})`;
   }
 
   /**
@@ -67,11 +77,18 @@ export class WasmEngine implements Engine {
    * @throws the signal's reason if aborted
    */
   static async create(options: WasmEngineOptions): Promise<WasmEngine> {
-    const { selection, weights, maxFaces, keepLevels = false, signal } = options;
-    if (!Number.isInteger(maxFaces) || maxFaces < 1) {
-      throw new InvalidInputError('maxFaces is invalid.', { expected: 'a positive integer', actual: String(maxFaces) });
+    const { selection, weights, maxFaces, keepLevels = false, threads = defaultThreads(), signal } = options;
+    for (const [name, value] of Object.entries({ maxFaces, threads })) {
+      if (Number.isInteger(value) && value >= 1) continue;
+      throw new InvalidInputError(`${name} is invalid.`, { expected: 'a positive integer', actual: String(value) });
     }
-    const compiled = await compileKernels();
+    if (threads > 1 && globalThis.crossOriginIsolated !== true) {
+      throw new InvalidInputError('Threads need a cross-origin isolated page.', {
+        expected: 'the headers Cross-Origin-Opener-Policy and Cross-Origin-Embedder-Policy, or 1 thread',
+        actual: `${threads} threads`,
+      });
+    }
+    const compiled = await compileKernels(threads > 1);
     const capacity = Math.min(maxFaces, FACES_PER_PASS);
     const ops = new RecordingOps();
     const { image } = selection.config;
@@ -80,14 +97,18 @@ export class WasmEngine implements Engine {
     const { levels, embedding, logits } = swinFace(ops, selection, recorded, input);
     const outputs = [embedding, logits, ...(keepLevels ? levels : [])].filter((node) => node !== undefined);
     const plan = lower(input, outputs, capacity);
-    // Only the scratch sizes are asked of these; the program gets kernels on a memory of the right size.
-    const sizes = await bindKernels(compiled, new WebAssembly.Memory({ initial: 1 }));
-    const { inputs, area, head, width } = plan.largest;
-    const scratchBytes = Math.max(sizes.productScratch(inputs), sizes.attentionScratch(area, head), 4 * width);
-    const pages = Math.ceil((plan.placement.bytes + scratchBytes) / PAGE);
-    const memory = allocate(pages);
+    const scratchBytes = scratchFor(plan);
+    const memory = allocate(Math.ceil((plan.placement.bytes + threads * scratchBytes) / PAGE), threads > 1);
     await fill(memory, plan, signal);
-    const program = new Program(plan, memory, await bindKernels(compiled, memory), capacity);
+    const { steps, placement } = plan;
+    // Threads that do not start, for a policy say, are no reason to go without an answer.
+    const pool =
+      threads === 1
+        ? undefined
+        : await ThreadPool.start(compiled, memory, steps, threads, placement.bytes, scratchBytes).catch(
+            () => undefined,
+          );
+    const program = new Program(plan, memory, await bindKernels(compiled, memory), capacity, pool ? threads : 1, pool);
     return new WasmEngine(options, program, compiled.fused);
   }
 
@@ -125,6 +146,7 @@ export class WasmEngine implements Engine {
 
   /** Lets go of the memory; runs under way reject with {@link DisposedError}. Idempotent. */
   dispose(): void {
+    this.#program?.dispose();
     this.#program = undefined;
   }
 
@@ -133,7 +155,12 @@ export class WasmEngine implements Engine {
   }
 
   async #run(images: Float32Array, count: number): Promise<RawOutputs> {
-    const outputs = await this.#usable().run(images, count, () => this.#usable());
+    const outputs = await this.#usable()
+      .run(images, count, () => this.#usable())
+      .catch((cause: unknown) => {
+        this.#usable();
+        throw cause;
+      });
     const { recognition, logits } = this.selection;
     const next = () => outputs.shift() ?? new Float32Array();
     return {
@@ -153,57 +180,83 @@ export class WasmEngine implements Engine {
 /** A plan on a memory. */
 class Program {
   readonly memory: WebAssembly.Memory;
+  readonly threads: number;
   readonly #plan: Plan;
   readonly #kernels: Kernels;
   readonly #capacity: number;
+  readonly #pool: ThreadPool | undefined;
 
-  constructor(plan: Plan, memory: WebAssembly.Memory, kernels: Kernels, capacity: number) {
+  constructor(
+    plan: Plan,
+    memory: WebAssembly.Memory,
+    kernels: Kernels,
+    capacity: number,
+    threads: number,
+    pool: ThreadPool | undefined,
+  ) {
     this.#plan = plan;
     this.memory = memory;
     this.#kernels = kernels;
     this.#capacity = capacity;
+    this.threads = threads;
+    this.#pool = pool;
   }
 
   /** @param check called after others had their turn; throws to stop */
   async run(images: Float32Array, count: number, check: () => void): Promise<Float32Array[]> {
-    const { placement, input, outputs, steps } = this.#plan;
+    const { placement, input, outputs } = this.#plan;
     const results = outputs.map(({ perFace }) => new Float32Array(perFace * count));
     const perImage = images.length / count;
     const view = (region: typeof input, length: number) =>
       new Float32Array(this.memory.buffer, placement.addressOf(region), length);
-    let sliceStart = performance.now();
     for (let first = 0; first < count; first += this.#capacity) {
       const faces = Math.min(this.#capacity, count - first);
       view(input, faces * perImage).set(images.subarray(first * perImage, (first + faces) * perImage));
-      for (const { step, work } of steps) {
-        const parts = Math.ceil((work * faces) / WORK_SLICE);
-        for (let part = 0; part < parts; part++) {
-          runStep(this.#kernels, step, faces, part, parts, placement.bytes);
-          if (performance.now() - sliceStart < TIME_SLICE) continue;
-          await nextTask();
-          check();
-          sliceStart = performance.now();
-        }
-      }
+      await (this.#pool?.run(faces) ?? this.#runHere(faces, check));
+      check();
       outputs.forEach(({ region, perFace }, i) => {
         results[i]?.set(view(region, perFace * faces), perFace * first);
       });
     }
     return results;
   }
+
+  dispose(): void {
+    this.#pool?.dispose();
+  }
+
+  async #runHere(faces: number, check: () => void): Promise<void> {
+    const { placement, steps } = this.#plan;
+    let sliceStart = performance.now();
+    for (const planned of steps) {
+      const parts = partsFor(planned, faces, WORK_SLICE);
+      for (let part = 0; part < parts; part++) {
+        runStep(this.#kernels, planned.step, faces, part, parts, placement.bytes);
+        if (performance.now() - sliceStart < TIME_SLICE) continue;
+        await nextTask();
+        check();
+        sliceStart = performance.now();
+      }
+    }
+  }
 }
 
-function allocate(pages: number): WebAssembly.Memory {
-  const bytes = pages * PAGE;
+/** Bytes of scratch memory that every step of a plan can do with. */
+function scratchFor({ largest: { inputs, area, head, width } }: Plan): number {
+  const bytes = Math.max(productScratch(inputs), attentionScratch(area, head), 4 * width);
+  return Math.ceil(bytes / CACHE_LINE) * CACHE_LINE;
+}
+
+function allocate(pages: number, shared: boolean): WebAssembly.Memory {
   if (pages <= MOST_PAGES) {
     try {
-      return new WebAssembly.Memory({ initial: pages, maximum: pages });
+      return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
     } catch {
       // Told below.
     }
   }
   throw new UnsupportedDeviceError('There is not enough memory for the network.', {
-    expected: `${Math.ceil(bytes / 2 ** 20)} MiB of WebAssembly memory`,
+    expected: `${Math.ceil((pages * PAGE) / 2 ** 20)} MiB of WebAssembly memory`,
   });
 }
 

@@ -1,5 +1,4 @@
 import { UnsupportedDeviceError } from '../errors.js';
-import { RELAXED_SIMD, SIMD } from './kernels.js';
 
 /** What `assembly/` exports; addresses and sizes are plain numbers. */
 export interface Kernels {
@@ -12,9 +11,7 @@ export interface Kernels {
     panelEnd: number,
     scratch: number,
   ): void;
-  productScratch(k: number): number;
   attention(at: number, begin: number, end: number, scratch: number): void;
-  attentionScratch(area: number, width: number): number;
   layerNorm(x: number, width: number, weight: number, bias: number, begin: number, end: number): void;
   normMean(
     x: number,
@@ -65,6 +62,9 @@ export interface KernelModule {
   readonly fused: boolean;
 }
 
+/** Most pages that a memory of the kernels may have: 4 GiB. */
+export const MOST_PAGES = 65_536;
+
 function decode(base64: string): Uint8Array<ArrayBuffer> {
   const text = atob(base64);
   return Uint8Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
@@ -73,12 +73,14 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
 /**
  * Compiles the kernels in the fastest form that this machine takes.
  *
+ * @param shared for a memory that threads share
  * @throws {UnsupportedDeviceError} if there is no WebAssembly, no SIMD, or the page does not allow it
  */
-export async function compileKernels(): Promise<KernelModule> {
+export async function compileKernels(shared: boolean): Promise<KernelModule> {
   if (typeof WebAssembly === 'undefined') {
     throw new UnsupportedDeviceError('There is no WebAssembly here.', { expected: 'WebAssembly with SIMD' });
   }
+  const { RELAXED_SIMD, SIMD } = await (shared ? import('./kernels-shared.js') : import('./kernels.js'));
   const relaxed = decode(RELAXED_SIMD);
   const fused = WebAssembly.validate(relaxed);
   const bytes = fused ? relaxed : decode(SIMD);
@@ -98,7 +100,10 @@ export async function compileKernels(): Promise<KernelModule> {
 }
 
 /** The kernels on a memory. */
-export async function bindKernels({ module }: KernelModule, memory: WebAssembly.Memory): Promise<Kernels> {
+export async function bindKernels(
+  { module }: Pick<KernelModule, 'module'>,
+  memory: WebAssembly.Memory,
+): Promise<Kernels> {
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
   return instance.exports as unknown as Kernels;
 }

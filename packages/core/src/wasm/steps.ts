@@ -72,6 +72,10 @@ export interface PlannedStep {
   readonly work: number;
 }
 
+/** How many parts of about `size` multiplications and additions a step has. */
+export const partsFor = ({ work }: PlannedStep, faces: number, size: number): number =>
+  Math.max(1, Math.ceil((work * faces) / size));
+
 /** Computes share `part` of `parts` of a step for some faces. */
 export function runStep(
   kernels: Kernels,

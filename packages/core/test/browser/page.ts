@@ -15,8 +15,12 @@ export interface TestPage {
   close(): Promise<void>;
 }
 
-/** Serves `tfjs-page.html`, cross-origin isolated so that wasm may use threads, and opens it. */
-export async function openTestPage(): Promise<TestPage> {
+/**
+ * Serves `tfjs-page.html`, cross-origin isolated so that wasm may use threads, and opens it.
+ *
+ * @param headers more of them, such as a Content-Security-Policy
+ */
+export async function openTestPage(headers: Readonly<Record<string, string>> = {}): Promise<TestPage> {
   const server = await createServer({
     root: repository,
     configFile: false,
@@ -34,7 +38,11 @@ export async function openTestPage(): Promise<TestPage> {
       host: '127.0.0.1',
       hmr: false,
       watch: null,
-      headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
+      headers: {
+        'Cross-Origin-Opener-Policy': 'same-origin',
+        'Cross-Origin-Embedder-Policy': 'require-corp',
+        ...headers,
+      },
     },
   });
   let browser: Browser | undefined;

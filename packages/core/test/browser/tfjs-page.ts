@@ -1,5 +1,6 @@
 import { assembleWeights, foldWeights, type ModelConfig, selectOutputs } from '@swinface/core';
 import { type TfjsBackend, TfjsEngine } from '@swinface/core/tfjs';
+import { WasmEngine } from '@swinface/core/wasm';
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import * as tf from '@tensorflow/tfjs-core';
 import { syntheticInput, syntheticWeights } from '../../../testing/src/synthetic.js';
@@ -42,6 +43,31 @@ const calls = {
     engine.dispose();
     const left = tf.engine().state.numTensors - before;
     return { description, left, embeddings: plain(embeddings), logits: plain(logits), levels: levels?.map(plain) };
+  },
+
+  /** Outputs of the WebAssembly engine with the threads that it takes by itself; the codes of calls while it is disposed of. */
+  async wasmOutputs(config: ModelConfig, count: number) {
+    const selection = selectOutputs(config);
+    const weights = foldWeights(assembleWeights(selection, syntheticWeights(config)));
+    const engine = await WasmEngine.create({ selection, weights, maxFaces: 2 * count, keepLevels: true });
+    const { description } = engine;
+    const { embeddings, logits, levels } = await engine.run(input(config, count), count);
+    const both = [engine.run(input(config, count), count), engine.run(input(config, count), count)];
+    const codes = both.map((run) =>
+      run.then(
+        () => 'fine',
+        (error: { code: string }) => error.code,
+      ),
+    );
+    await Promise.race(codes);
+    engine.dispose();
+    return {
+      description,
+      embeddings: plain(embeddings),
+      logits: plain(logits),
+      levels: levels?.map(plain),
+      codes: await Promise.all(codes),
+    };
   },
 
   /** What `create` says where the .wasm files are not to be found. */

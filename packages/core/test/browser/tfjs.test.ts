@@ -47,3 +47,15 @@ test('missing .wasm files are an error that names the option', async () => {
   expect(error.code).toBe('UNSUPPORTED_DEVICE');
   expect(error.message).toMatch(/wasmPaths/);
 });
+
+test.each(["worker-src 'self' blob:", "worker-src 'self'"])(
+  'a policy that stops threads from blobs means one thread, not waiting for ever (%s)',
+  async (workers) => {
+    const policy = `script-src 'self' 'wasm-unsafe-eval'; ${workers}`;
+    const other = await openTestPage({ 'Content-Security-Policy': policy });
+    const { description, embeddings } = await other.call('outputs', 'wasm', SHALLOW, 1);
+    await other.close();
+    expect(description).toMatch(/WebAssembly, 1 thread\)/);
+    expect(embeddings.length).toBeGreaterThan(0);
+  },
+);
