@@ -1,6 +1,8 @@
 import { SwinFaceError, UnsupportedDeviceError } from '../errors.js';
+import { Pacer } from '../pacer.js';
+import type { WeightDelivery } from './arrivals.js';
 import type { Choice } from './choice.js';
-import { type Binding, type Constant, foldDispatch, type Value, type Variant } from './kernel.js';
+import { type Binding, type Constant, foldDispatch, type Kernel, type Value, type Variant } from './kernel.js';
 import type { BufferLedger } from './ledger.js';
 import type { Plan } from './lower.js';
 import { type MemoryPlan, planMemory } from './memory.js';
@@ -9,8 +11,8 @@ import { pipelineCache } from './pipelines.js';
 export interface CompileHooks {
   /** Receives the fraction of the weights that is on the GPU, 0..1. */
   readonly onProgress?: ((fraction: number) => void) | undefined;
-  /** Settles when the constants can be filled; until then pipelines compile. At once by default. */
-  readonly weights?: Promise<void> | undefined;
+  /** Where the kernels' weights come from, if they are not here yet; pipelines compile meanwhile. */
+  readonly weights?: WeightDelivery | undefined;
 }
 
 /** One dispatch, ready to be encoded. */
@@ -47,15 +49,12 @@ export interface Build {
   readonly activationBytes: number;
 }
 
-/** How long uploading may keep the event loop waiting, in milliseconds. */
-const TIME_SLICE = 16;
-
 /**
  * Creates buffers and pipelines and uploads the constants. Pipelines compile while the weights are on their way.
  *
  * @throws {UnsupportedDeviceError} if a buffer would exceed the device's limits or its memory
  * @throws {DisposedError} if the ledger is cleared meanwhile
- * @throws what `hooks.weights` rejects with
+ * @throws what the arrival of the weights rejects with
  */
 export async function build(
   device: GPUDevice,
@@ -70,16 +69,15 @@ export async function build(
   const variants = plan.kernels.map(choose);
   const pipelines = Promise.all(plan.kernels.map((kernel, i) => cache.pipeline(kernel, variants[i] as Variant)));
   pipelines.catch(() => {}); // Awaited below, but uploading may fail first.
-  // A pipeline that fails does not wait for weights that may be minutes away.
-  await Promise.race([hooks.weights, pipelines.then(() => hooks.weights)]);
-
   const allocator = new Allocator(device, ledger);
+  const uploading = upload(plan, allocator, hooks);
+  // A pipeline that fails does not wait for weights that may be minutes away.
+  const constants = await Promise.race([uploading, pipelines.then(() => uploading)]);
   const { STORAGE, COPY_DST, COPY_SRC, UNIFORM } = GPUBufferUsage;
   const uniform = allocator.create({ label: 'run', size: 16, usage: UNIFORM | COPY_DST });
   const buffers = memory.lengths.map((length, index) =>
     allocator.create({ label: `activations.${index}`, size: 4 * length, usage: STORAGE | COPY_DST | COPY_SRC }),
   );
-  const constants = await upload(plan, allocator, hooks);
   await allocator.settle();
   const ready = await pipelines;
   ledger.assertOpen();
@@ -114,30 +112,33 @@ export async function build(
   };
 }
 
-/** Every constant of the plan in a buffer of its own. */
+/** Every constant of the plan in a buffer of its own, kernel by kernel as their weights arrive. */
 async function upload(
   plan: Plan,
   allocator: Allocator,
-  { onProgress }: CompileHooks,
+  { onProgress, weights: delivery }: CompileHooks,
 ): Promise<ReadonlyMap<Constant, GPUBuffer>> {
   const { STORAGE, UNIFORM } = GPUBufferUsage;
-  const constants = plan.kernels.flatMap(({ bindings }) => bindings).filter(isConstant);
-  const total = constants.reduce((sum, { resource }) => sum + resource.length, 0);
+  const constantsOf = ({ bindings }: Kernel) => bindings.filter(isConstant);
+  const total = plan.kernels.flatMap(constantsOf).reduce((sum, { resource }) => sum + resource.length, 0);
   const buffers = new Map<Constant, GPUBuffer>();
+  const pacer = new Pacer();
   let done = 0;
-  let sliceStart = performance.now();
-  for (const { access, resource } of constants) {
-    const { label, length } = resource;
-    const usage = access === 'uniform' ? UNIFORM : STORAGE;
-    const buffer = allocator.create({ label, size: 4 * length, usage }, (target) => resource.fill(target));
-    buffers.set(resource, buffer);
-    done += length;
-    if (performance.now() - sliceStart < TIME_SLICE) continue;
+  for (const kernel of plan.kernels) {
+    const { weights = [] } = kernel;
+    await delivery?.arrival(weights);
+    for (const { access, resource } of constantsOf(kernel)) {
+      const { label, length } = resource;
+      const usage = access === 'uniform' ? UNIFORM : STORAGE;
+      const buffer = allocator.create({ label, size: 4 * length, usage }, (target) => resource.fill(target));
+      buffers.set(resource, buffer);
+      done += length;
+      await pacer.rest();
+    }
+    delivery?.release(weights);
     onProgress?.(done / total);
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    sliceStart = performance.now();
   }
-  onProgress?.(1);
+  await delivery?.end();
   return buffers;
 }
 

@@ -1,13 +1,13 @@
 import type { OutputSelection } from '../config.js';
 import type { Engine, RawOutputs } from '../engine.js';
 import { InvalidInputError } from '../errors.js';
-import { type ModelWeights, swinFace } from '../model.js';
-import type { HostTensor } from '../tensor.js';
+import { swinFace } from '../model.js';
+import { deliver, type WeightsInput } from './arrivals.js';
 import { defaultChoice } from './choice.js';
 import { describeAdapter } from './device.js';
 import { RecordingOps } from './graph.js';
 import { lower } from './lower.js';
-import { fillParameters, mapParameters, parametersOf } from './parameters.js';
+import { mapParameters, parametersOf } from './parameters.js';
 import type { KernelTime } from './profile.js';
 import { Program, type ProgramStatistics } from './program.js';
 import type { Storage } from './storage.js';
@@ -17,10 +17,12 @@ export interface CompileOptions {
   readonly device: GPUDevice;
   readonly selection: OutputSelection;
   /**
-   * Of the same selection, folded (`foldWeights`). Not kept. Pipelines depend on shapes alone, so they compile while a
-   * promise is pending.
+   * Of the same selection, not kept: folded (`foldWeights`), or a promise of that, or stored tensors part by part
+   * (`RemoteModel.read`), which then go to the GPU one kernel after another and are not in memory all at once. Pipelines
+   * depend on shapes alone, so they compile while weights are on their way. Where compiling fails before all parts
+   * came, ending their source is its owner's affair.
    */
-  readonly weights: ModelWeights<HostTensor> | PromiseLike<ModelWeights<HostTensor>>;
+  readonly weights: WeightsInput;
   /** Most faces of one run; memory grows with it, a run's time with the faces it is given. */
   readonly maxFaces: number;
   /** Of the linear layers' and convolutions' weights; float32 by default. */
@@ -62,7 +64,7 @@ export class WebGpuEngine implements Engine {
    * not folded, or the config has widths the kernels do not support
    * @throws {UnsupportedDeviceError} if the device's limits or memory are too small
    * @throws {DeviceLostError} if the device is lost, before or meanwhile
-   * @throws what the promise of the weights rejects with
+   * @throws what the promise or the parts of the weights reject with
    * @throws the signal's reason if aborted
    */
   static async compile(options: CompileOptions): Promise<WebGpuEngine> {
@@ -78,9 +80,8 @@ export class WebGpuEngine implements Engine {
     const { levels, embedding, logits } = swinFace(ops, selection, recorded, input);
     const outputs = [embedding, logits, ...(keepLevels ? levels : [])].filter((node) => node !== undefined);
     const plan = lower(input, outputs, { maxFaces, storage });
-    const filled = Promise.resolve(weights).then((tensors) => fillParameters(parameters, tensors));
-    filled.catch(() => {}); // Awaited by the program, unless it fails before.
-    const program = await Program.compile(device, plan, defaultChoice(device), { signal, onProgress, weights: filled });
+    const hooks = { signal, onProgress, weights: deliver(parameters, weights) };
+    const program = await Program.compile(device, plan, defaultChoice(device), hooks);
     return new WebGpuEngine(program, selection, keepLevels);
   }
 

@@ -1,3 +1,4 @@
+export type { WeightsInput } from './arrivals.js';
 export { type DeviceRequest, describeAdapter, isSoftware, type RequestedDevice, requestDevice } from './device.js';
 export { type CompileOptions, WebGpuEngine } from './engine.js';
 export type { KernelTime } from './profile.js';

@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../errors.js';
+import type { HostTensor } from '../tensor.js';
 import common from './kernels/common.wgsl?raw';
 
 /** A tensor that kernels compute, float32; the memory plan decides which buffer it lives in and when. */
@@ -31,6 +32,8 @@ export interface Kernel {
   readonly bindings: readonly Binding[];
   /** All give the same result; which is fastest is the device's affair. The first needs no optional feature. */
   readonly variants: readonly [Variant, ...Variant[]];
+  /** What its constants are filled from, where that may still be on its way; nothing by default. */
+  readonly weights?: readonly HostTensor[];
 }
 
 /** A way to compute a kernel. */

@@ -59,6 +59,7 @@ class Lowering {
   readonly #uses: ReadonlyMap<Node, number>;
   readonly #maxFaces: number;
   readonly #storage: Storage;
+  readonly #taken: HostTensor[] = [];
 
   constructor(outputs: readonly Node[], { maxFaces, storage }: LowerOptions) {
     this.#uses = countUses(outputs);
@@ -96,7 +97,7 @@ class Lowering {
         const { label, shape, geometry } = node;
         const channels = shape[2] as number;
         const y = this.bind(node);
-        return this.#add(windowAttention({ label, qkv, y, channels, table: host(node.table), geometry }), y);
+        return this.#add(windowAttention({ label, qkv, y, channels, table: this.#host(node.table), geometry }), y);
       }
       case 'averagePool': {
         const x = this.value(node.x);
@@ -108,7 +109,7 @@ class Lowering {
         const x = this.value(node.x);
         const { label, rows, weights } = node;
         const y = this.bind(node);
-        const { weight, bias } = linearHost(weights);
+        const { weight, bias } = this.#linearHost(weights);
         return this.#add(taskOutputs({ label, x, y, maxFaces: this.#maxFaces, weight, bias, rows }), y);
       }
       case 'batchNorm':
@@ -120,9 +121,25 @@ class Lowering {
     }
   }
 
+  /** Adds a kernel that is filled from the weights taken since the last. */
   #add(kernel: Kernel, y: Value): Value {
-    this.kernels.push(kernel);
+    this.kernels.push({ ...kernel, weights: this.#taken.splice(0) });
     return y;
+  }
+
+  /** Takes a weight for the kernel that is added next: after the values that it reads, which add kernels of their own. */
+  #host(node: Node): HostTensor {
+    if (node.op !== 'constant') return refuse(node);
+    this.#taken.push(node.tensor);
+    return node.tensor;
+  }
+
+  #linearHost({ weight, bias }: LinearWeights<Node>): LinearWeights<HostTensor> {
+    return { weight: this.#host(weight), ...(bias ? { bias: this.#host(bias) } : {}) };
+  }
+
+  #normHost({ weight, bias }: LayerNormWeights<Node>): LayerNormWeights<HostTensor> {
+    return { weight: this.#host(weight), bias: this.#host(bias) };
   }
 
   /** The node, if it is of that operation and nobody else reads it: then its work may move into its reader's kernel. */
@@ -144,7 +161,7 @@ class Lowering {
     const merge = this.#absorb(norm ? norm.x : linear.x, 'mergePatches');
     const x = this.value(merge ? merge.x : norm ? norm.x : linear.x);
     const before = residual ? this.value(residual) : undefined;
-    const { weight, bias } = linearHost(linear.weights);
+    const { weight, bias } = this.#linearHost(linear.weights);
     const stacked = weight.shape.length === 3;
     const rows = sizeOf(linear.shape.slice(0, -1)) / (stacked ? (weight.shape[0] as number) : 1);
     const y = this.bind(node);
@@ -156,7 +173,7 @@ class Lowering {
       tokens: rows / this.#maxFaces,
       weight,
       ...(bias ? { bias } : {}),
-      ...(norm ? { norm: normHost(norm.weights) } : {}),
+      ...(norm ? { norm: this.#normHost(norm.weights) } : {}),
       ...(merge ? { mergedSize: merge.size } : {}),
       activation: node.op === 'gelu' || node.op === 'relu' ? node.op : 'none',
       ...(before ? { residual: before } : {}),
@@ -170,9 +187,12 @@ class Lowering {
     if (!embed) return refuse(node);
     const image = this.value(embed.x);
     const y = this.bind(node);
-    const { weight, bias } = linearHost(embed.weights);
+    const { weight, bias } = this.#linearHost(embed.weights);
     const size = embed.x.shape[2] as number;
-    return this.#add(patchEmbed({ label: embed.label, image, y, size, weight, bias, norm: normHost(node.weights) }), y);
+    return this.#add(
+      patchEmbed({ label: embed.label, image, y, size, weight, bias, norm: this.#normHost(node.weights) }),
+      y,
+    );
   }
 
   #normMean(node: NodeOf<'meanTokens'>): Value {
@@ -181,7 +201,7 @@ class Lowering {
     const x = this.value(norm.x);
     const y = this.bind(node);
     const tokens = norm.shape[1] as number;
-    return this.#add(normMean({ label: norm.label, x, y, tokens, norm: normHost(norm.weights) }), y);
+    return this.#add(normMean({ label: norm.label, x, y, tokens, norm: this.#normHost(norm.weights) }), y);
   }
 
   #channelAttentionPool(node: NodeOf<'maxTokens'>): Value {
@@ -197,8 +217,8 @@ class Lowering {
       y,
       maxFaces: this.#maxFaces,
       tokens: attention.shape[2] as number,
-      fc1: linearHost(weights.fc1),
-      fc2: linearHost(weights.fc2),
+      fc1: this.#linearHost(weights.fc1),
+      fc2: this.#linearHost(weights.fc2),
     });
     return this.#add(kernel, y);
   }
@@ -213,7 +233,7 @@ class Lowering {
     parts.forEach((part, index) => {
       const { label, size, shape } = part;
       const x = inputs[index] as Value;
-      const weight = host(part.weight);
+      const weight = this.#host(part.weight);
       const places = { label, x, y, maxFaces: this.#maxFaces, size, width, offset };
       this.#add(conv3x3({ ...places, weight, storage: this.#storage }), y);
       offset += shape[3] as number;
@@ -229,15 +249,3 @@ function isOp<Op extends Node['op']>(node: Node, op: Op): node is NodeOf<Op> {
 function refuse(node: Node): never {
   throw new SwinFaceError('INTERNAL', `No WebGPU kernel computes ${node.op} (${node.label}) where it stands.`);
 }
-
-function host(node: Node): HostTensor {
-  return node.op === 'constant' ? node.tensor : refuse(node);
-}
-
-const linearHost = ({ weight, bias }: LinearWeights<Node>): LinearWeights<HostTensor> =>
-  bias ? { weight: host(weight), bias: host(bias) } : { weight: host(weight) };
-
-const normHost = ({ weight, bias }: LayerNormWeights<Node>): LayerNormWeights<HostTensor> => ({
-  weight: host(weight),
-  bias: host(bias),
-});
