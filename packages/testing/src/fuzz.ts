@@ -84,7 +84,7 @@ export function mutateBytes(
   other: Uint8Array = file,
   spots: readonly number[] = [],
 ): Buffer {
-  let bytes = Buffer.from(file);
+  let bytes: Buffer = Buffer.from(file);
   for (let count = random.pick([1, 1, 1, 2, 3, 4]); count > 0; count--) {
     const spot = spots.length > 0 && random.below(2) === 0 ? random.pick(spots) + random.below(48) : undefined;
     const at = Math.min(spot ?? random.below(bytes.length), bytes.length);
@@ -107,12 +107,13 @@ export function mutateJson(random: FuzzRandom, json: unknown): unknown {
   for (let count = 1 + random.below(3); count > 0; count--) {
     let parent: Record<string, unknown> = root;
     let key = 'json';
-    for (let next = parent[key]; isContainer(next) && Object.keys(next).length > 0; next = parent[key]) {
+    for (let next: unknown = root.json; isContainer(next) && Object.keys(next).length > 0; next = parent[key]) {
       if (parent !== root && random.below(4) === 0) break;
       parent = next;
       key = random.pick(Object.keys(next));
     }
     const change = random.below(5);
+    const old: unknown = parent[key];
     if (change === 0) delete parent[key];
     else if (change === 1) parent[key] = structuredClone(random.pick(Object.values(parent)));
     else if (change === 2) {
@@ -120,22 +121,20 @@ export function mutateJson(random: FuzzRandom, json: unknown): unknown {
       const [value, writable] = [structuredClone(random.pick(VALUES)), true];
       const name = random.pick([`${key}x`, '__proto__', 'constructor', '0', '']);
       Object.defineProperty(parent, name, { value, writable, enumerable: true, configurable: true });
-    } else if (change === 3 && typeof parent[key] === 'number') parent[key] += random.pick([-1, 1, 8, 0.5, 2 ** 32]);
+    } else if (change === 3 && typeof old === 'number') parent[key] = old + random.pick([-1, 1, 8, 0.5, 2 ** 32]);
     else parent[key] = structuredClone(random.pick(VALUES));
   }
   return root.json;
 }
 
 /** A reader under test. */
-export interface FuzzTarget<T = unknown> {
+export interface FuzzTarget {
   readonly name: string;
-  /** A damaged input. */
-  readonly make: (random: FuzzRandom) => T;
   /**
-   * Reads it. A SwinFaceError is a refusal; coming back is acceptance; anything else thrown is a failure, also what the
-   * target itself throws because damage was accepted that a checksum covers.
+   * Damages an input; the result reads it. A SwinFaceError is a refusal; coming back is acceptance; anything else thrown
+   * is a failure, also what the target itself throws because damage was accepted that a checksum covers.
    */
-  readonly read: (input: T) => Promise<unknown>;
+  readonly make: (random: FuzzRandom) => () => Promise<unknown>;
 }
 
 /** What fuzzing one target gave. */
@@ -160,17 +159,17 @@ const MAX_TIME = 1000;
 const MAX_GROWTH = 96 * 2 ** 20;
 
 /** Runs a target on `cases` damaged inputs, numbered from `first`. */
-export async function fuzz<T>(target: FuzzTarget<T>, cases: number, first = 0): Promise<FuzzReport> {
+export async function fuzz(target: FuzzTarget, cases: number, first = 0): Promise<FuzzReport> {
   let [refused, accepted, slowest, growth] = [0, 0, 0, 0];
   const reasons = new Set<string>();
   const failures: { number: number; why: string }[] = [];
   for (let number = first; number < first + cases; number++) {
-    const input = target.make(new FuzzRandom(Math.imul(number + 1, 0x9e3779b1)));
+    const read = target.make(new FuzzRandom(Math.imul(number + 1, 0x9e3779b1)));
     const peak = process.resourceUsage().maxRSS;
     const start = process.cpuUsage();
     const fail = (why: string) => failures.push({ number, why });
     try {
-      await target.read(input);
+      await read();
       accepted++;
     } catch (error) {
       if (error instanceof SwinFaceError) {

@@ -1,5 +1,5 @@
 export { cosine, type Difference, difference, expectAllClose, type Tolerance } from './allclose.js';
-export { type FuzzReport, type FuzzTarget, fuzz, mutateBytes, mutateJson } from './fuzz.js';
+export { type FuzzRandom, type FuzzReport, type FuzzTarget, fuzz, mutateBytes, mutateJson } from './fuzz.js';
 export {
   compareWithGolden,
   GOLDEN_BARS,

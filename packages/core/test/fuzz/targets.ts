@@ -60,8 +60,8 @@ function putTogether(header: unknown, data: Uint8Array): Uint8Array {
   return Buffer.concat([length, text, data]);
 }
 
-/** The targets; `storage` types exercise each its own part of the readers. */
-export async function coreTargets(): Promise<FuzzTarget<never>[]> {
+/** The targets, on a model in each storage type. */
+export async function coreTargets(): Promise<FuzzTarget[]> {
   const passport = {
     id: 'tiny',
     config,
@@ -82,62 +82,73 @@ export async function coreTargets(): Promise<FuzzTarget<never>[]> {
   );
   const models = packed.map(({ manifest, files }) => ({ manifest, shard: [...files.values()][0] ?? new Uint8Array() }));
   const shards = models.map(({ shard }) => shard);
-  type Shard = { readonly manifest: Manifest; readonly original: Uint8Array; readonly shard: Uint8Array };
 
-  const manifestJson: FuzzTarget<unknown> = {
-    name: 'manifest, its values',
-    make: (random) => mutateJson(random, random.pick(models).manifest),
-    read: async (json) => checkManifest(parseManifest(json)),
+  const readManifest = (json: () => unknown) => async () => checkManifest(parseManifest(json()));
+  const readSafetensors = (file: Uint8Array) => async () => {
+    for (const tensor of parseSafetensors(file).values()) checkTensor(decodeTensor(tensor));
   };
-  const manifestText: FuzzTarget<Uint8Array> = {
-    name: 'manifest, its text',
-    make: (random) => mutateBytes(random, utf8(JSON.stringify(random.pick(models).manifest))),
-    read: async (bytes) => checkManifest(parseManifest(parseJson(bytes))),
-  };
-  const safetensorsBytes: FuzzTarget<Uint8Array> = {
-    name: 'safetensors, its bytes',
-    make: (random) => mutateBytes(random, random.pick(shards), random.pick(shards), [0, 8]),
-    read: async (bytes) => [...parseSafetensors(bytes).values()].map((tensor) => checkTensor(decodeTensor(tensor))),
-  };
-  const safetensorsHeader: FuzzTarget<Uint8Array> = {
-    name: 'safetensors, its header',
-    make: (random) => {
-      const { header, data } = takeApart(random.pick(shards));
-      return putTogether(mutateJson(random, header), data);
+  return [
+    {
+      name: 'manifest, its values',
+      make: (random) => {
+        const json = mutateJson(random, random.pick(models).manifest);
+        return readManifest(() => json);
+      },
     },
-    read: safetensorsBytes.read,
-  };
-  const guarded: FuzzTarget<Shard> = {
-    name: 'shard, under its hash',
-    make: (random) => {
-      const { manifest, shard } = random.pick(models);
-      return { manifest, original: shard, shard: mutateBytes(random, shard, random.pick(shards), [0, 8]) };
+    {
+      name: 'manifest, its text',
+      make: (random) => {
+        const text = mutateBytes(random, utf8(JSON.stringify(random.pick(models).manifest)));
+        return readManifest(() => parseJson(text));
+      },
     },
-    read: async ({ manifest, original, shard }) => {
-      await readWeights(manifest, async () => shard);
-      if (!Buffer.from(shard).equals(original)) throw new Error('A damaged shard was accepted despite its hash.');
+    {
+      name: 'safetensors, its bytes',
+      make: (random) => readSafetensors(mutateBytes(random, random.pick(shards), random.pick(shards), [0, 8])),
     },
-  };
-  const rehashed: FuzzTarget<Shard> = {
-    name: 'shard, with a hash that fits',
-    make: (random) => {
-      const { manifest, shard } = random.pick(models);
-      const { header, data } = takeApart(shard);
-      const changed = random.below(2) === 0 ? putTogether(mutateJson(random, header), data) : undefined;
-      return { manifest, original: shard, shard: changed ?? mutateBytes(random, shard, shard, [0, 8]) };
+    {
+      name: 'safetensors, its header',
+      make: (random) => {
+        const { header, data } = takeApart(random.pick(shards));
+        return readSafetensors(putTogether(mutateJson(random, header), data));
+      },
     },
-    read: async ({ manifest, shard }) => {
-      const listed = { file: 'x.safetensors', bytes: shard.length, sha256: await sha256(shard) };
-      const weights = await readWeights({ ...manifest, shards: [listed] }, async () => shard);
-      for (const [name, listed] of Object.entries(manifest.tensors)) {
-        const tensor = weights.get(name);
-        if (tensor?.shape.join() !== listed.shape.join()) throw new Error(`${name} came in another shape.`);
-        checkTensor(tensor);
-        if (!tensor.data.every(Number.isFinite)) throw new Error(`${name} came with numbers that are none.`);
-      }
+    {
+      name: 'shard, under its hash',
+      make: (random) => {
+        const { manifest, shard } = random.pick(models);
+        const damaged = mutateBytes(random, shard, random.pick(shards), [0, 8]);
+        return async () => {
+          await readWeights(manifest, async () => damaged);
+          if (!damaged.equals(shard)) throw new Error('A damaged shard was accepted despite its hash.');
+        };
+      },
     },
-  };
-  return [manifestJson, manifestText, safetensorsBytes, safetensorsHeader, guarded, rehashed] as FuzzTarget<never>[];
+    {
+      name: 'shard, with a hash that fits',
+      make: (random) => {
+        const { manifest, shard } = random.pick(models);
+        const { header, data } = takeApart(shard);
+        const damaged =
+          random.below(2) === 0
+            ? putTogether(mutateJson(random, header), data)
+            : mutateBytes(random, shard, shard, [0, 8]);
+        return () => readRehashed(manifest, damaged);
+      },
+    },
+  ];
+}
+
+/** Reads a shard under a manifest that vouches for it; what comes must be what the manifest lists. */
+async function readRehashed(manifest: Manifest, shard: Uint8Array): Promise<void> {
+  const file = { file: 'x.safetensors', bytes: shard.length, sha256: await sha256(shard) };
+  const weights = await readWeights({ ...manifest, shards: [file] }, async () => shard);
+  for (const [name, { shape }] of Object.entries(manifest.tensors)) {
+    const tensor = weights.get(name);
+    if (tensor?.shape.join() !== shape.join()) throw new Error(`${name} came in another shape.`);
+    checkTensor(tensor);
+    if (!tensor.data.every(Number.isFinite)) throw new Error(`${name} came with numbers that are none.`);
+  }
 }
 
 /** What is accepted must be usable: the same after a round trip, of a size that can be planned for. */

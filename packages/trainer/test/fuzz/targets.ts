@@ -1,7 +1,7 @@
 /** Damaged checkpoints, for {@link fuzz}. */
 import { readFile } from 'node:fs/promises';
 import { tensorShapes } from '@swinface/core';
-import { type FuzzTarget, mutateBytes, mutateJson } from '@swinface/testing';
+import { type FuzzRandom, type FuzzTarget, mutateBytes, mutateJson } from '@swinface/testing';
 import { MemorySource } from '../../src/convert/bytes.js';
 import { fitWeights } from '../../src/convert/fit.js';
 import { fromPytorch, type WeightFile } from '../../src/convert/open.js';
@@ -11,7 +11,7 @@ import { StagedFile } from '../../src/convert/staged-files.js';
 import { writeSafetensorsFile } from '../../src/convert/write-safetensors.js';
 import { ZipArchive } from '../../src/convert/zip.js';
 import { checkpointFixture, TINY_CHECKPOINT, tinyCheckpointTensor } from '../node/support/checkpoints.js';
-import { zip } from '../node/support/pickles.js';
+import { type ZipEntry, zip } from '../node/support/pickles.js';
 
 const shapes = tensorShapes(TINY_CHECKPOINT);
 
@@ -57,7 +57,7 @@ async function written(fill: (file: StagedFile) => Promise<void>): Promise<Buffe
 }
 
 /** The targets, on the checkpoint that PyTorch wrote. */
-export async function trainerTargets(): Promise<FuzzTarget<never>[]> {
+export async function trainerTargets(): Promise<FuzzTarget[]> {
   const tiny = await readFile(checkpointFixture('tiny.pt'));
   const script = await readFile(checkpointFixture('script.pt'));
   const honest = await readCheckpoint(tiny);
@@ -75,61 +75,71 @@ export async function trainerTargets(): Promise<FuzzTarget<never>[]> {
   const headerEnd = 8 + Number(safetensors.readBigUInt64LE());
   const header: unknown = JSON.parse(safetensors.subarray(8, headerEnd).toString());
 
-  const zipped: FuzzTarget<Uint8Array> = {
-    name: 'checkpoint, its zip',
-    make: (random) => mutateBytes(random, tiny, random.below(4) === 0 ? script : tiny, spots),
-    read: async (bytes) => {
-      // Checksums cover every byte that matters, so what is accepted must be what was saved.
-      if (!(await readCheckpoint(bytes)).equals(honest)) throw new Error('Damaged weights were accepted.');
+  return [
+    {
+      name: 'checkpoint, its zip',
+      make: (random) => {
+        const file = mutateBytes(random, tiny, random.below(4) === 0 ? script : tiny, spots);
+        return async () => {
+          // Checksums cover every byte that matters, so what is accepted must be what was saved.
+          if (!(await readCheckpoint(file)).equals(honest)) throw new Error('Damaged weights were accepted.');
+        };
+      },
     },
-  };
-  const bare: FuzzTarget<Uint8Array> = {
-    name: 'pickle alone',
-    make: (random) => mutateBytes(random, pickle, pickle),
-    read: async (bytes) => unpickleCheckpoint(bytes),
-  };
-  const rehashed: FuzzTarget<Uint8Array> = {
-    name: 'checkpoint, its pickle with a checksum that fits',
-    make: (random) =>
-      zip(entries.map(({ name, data }) => ({ name, data: data === pickle ? mutateBytes(random, data) : data }))),
-    read: readCheckpoint,
-  };
-  const lies: FuzzTarget<Uint8Array> = {
-    name: 'checkpoint, entries that lie',
-    make: (random) => {
-      const lying = entries.map((entry) => {
-        if (random.below(40) > 0) return entry;
-        const data = mutateBytes(random, entry.data.subarray(0, 4096));
-        const numbers = [0, 1, 40, 1000, tiny.length, 0x7fffffff, 0xffffffff] as const;
-        return random.pick([
-          { ...entry, data },
-          { ...entry, size: random.pick(numbers) },
-          { ...entry, offset: random.pick(numbers) },
-          { ...entry, method: random.pick([8, 99]) },
-          { ...entry, flags: random.below(2 ** 16) },
-          { ...entry, name: random.pick(entries).name },
-          { ...entry, localName: random.pick(entries).name },
-          { ...entry, extra: mutateBytes(random, Buffer.from([1, 0, 24, 0, ...Array(24).fill(0)])) },
-        ]);
-      });
-      return zip(lying, random.below(4) === 0 ? random.below(2 ** 16) : lying.length);
+    {
+      name: 'pickle alone',
+      make: (random) => {
+        const file = mutateBytes(random, pickle);
+        return async () => unpickleCheckpoint(file);
+      },
     },
-    read: readCheckpoint,
-  };
-  const safetensorsBytes: FuzzTarget<Uint8Array> = {
-    name: 'safetensors of strangers, its bytes',
-    make: (random) => mutateBytes(random, safetensors, safetensors, [0, 8]),
-    read: readSafetensors,
-  };
-  const safetensorsHeader: FuzzTarget<Uint8Array> = {
-    name: 'safetensors of strangers, its header',
-    make: (random) => {
-      const text = Buffer.from(JSON.stringify(mutateJson(random, header)) ?? '');
-      const length = Buffer.alloc(8);
-      length.writeBigUInt64LE(BigInt(text.length));
-      return Buffer.concat([length, text, safetensors.subarray(headerEnd)]);
+    {
+      name: 'checkpoint, its pickle with a checksum that fits',
+      make: (random) => {
+        const damaged = mutateBytes(random, pickle);
+        const file = zip(entries.map((entry) => (entry.data === pickle ? { ...entry, data: damaged } : entry)));
+        return () => readCheckpoint(file);
+      },
     },
-    read: readSafetensors,
-  };
-  return [zipped, bare, rehashed, lies, safetensorsBytes, safetensorsHeader] as FuzzTarget<never>[];
+    {
+      name: 'checkpoint, entries that lie',
+      make: (random) => {
+        const lying = entries.map((entry) => (random.below(40) > 0 ? entry : lie(random, entry)));
+        const file = zip(lying, random.below(4) === 0 ? random.below(2 ** 16) : lying.length);
+        return () => readCheckpoint(file);
+      },
+    },
+    {
+      name: 'safetensors of strangers, its bytes',
+      make: (random) => {
+        const file = mutateBytes(random, safetensors, safetensors, [0, 8]);
+        return () => readSafetensors(file);
+      },
+    },
+    {
+      name: 'safetensors of strangers, its header',
+      make: (random) => {
+        const text = Buffer.from(JSON.stringify(mutateJson(random, header)) ?? '');
+        const length = Buffer.alloc(8);
+        length.writeBigUInt64LE(BigInt(text.length));
+        const file = Buffer.concat([length, text, safetensors.subarray(headerEnd)]);
+        return () => readSafetensors(file);
+      },
+    },
+  ];
+}
+
+/** A zip entry that says of itself what is not so. */
+function lie(random: FuzzRandom, entry: ZipEntry): ZipEntry {
+  const numbers = [0, 1, 40, 1000, 100_000, 0x7fffffff, 0xffffffff] as const;
+  return random.pick([
+    { ...entry, data: mutateBytes(random, entry.data.subarray(0, 4096)) },
+    { ...entry, size: random.pick(numbers) },
+    { ...entry, offset: random.pick(numbers) },
+    { ...entry, method: random.pick([8, 99]) },
+    { ...entry, flags: random.below(2 ** 16) },
+    { ...entry, name: 'tiny/data/1' },
+    { ...entry, localName: 'tiny/data/1' },
+    { ...entry, extra: mutateBytes(random, Buffer.from([1, 0, 24, 0, ...Array<number>(24).fill(0)])) },
+  ]);
 }

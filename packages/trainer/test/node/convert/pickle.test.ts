@@ -2,10 +2,10 @@ import { WeightsInvalidError } from '@swinface/core';
 import { describe, expect, test } from 'vitest';
 import { type PickleHost, PickleTuple, unpickle } from '../../../src/convert/pickle.js';
 import { PickledTensor, unpickleCheckpoint } from '../../../src/convert/pytorch.js';
-import { bytes, pickle, text, u32 } from '../support/pickles.js';
+import { bytes, type Part, pickle, text, u32 } from '../support/pickles.js';
 
 const host: PickleHost = { globals: new Map(), persistent: (id) => id };
-const read = (...parts: Parameters<typeof pickle>) => unpickle(pickle(...parts), host);
+const read = (...parts: readonly Part[]) => unpickle(pickle(...parts), host);
 
 describe('plain values', () => {
   test.each([
@@ -52,7 +52,7 @@ describe('plain values', () => {
 });
 
 describe('what a checkpoint may not ask for', () => {
-  const refused = (name: string, ...parts: Parameters<typeof pickle>) => {
+  const refused = (name: string, ...parts: readonly Part[]) => {
     expect(() => unpickleCheckpoint(pickle(...parts))).toThrow(WeightsInvalidError);
     expect(() => unpickleCheckpoint(pickle(...parts))).toThrow(
       new RegExp(`asks for "${name.replaceAll('.', '\\.')}", which is refused`),

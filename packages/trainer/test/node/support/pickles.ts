@@ -1,8 +1,11 @@
 /** Pickles and zip archives by hand, the way nobody's library would write them. */
 import { crc32 } from 'node:zlib';
 
-/** Bytes of the parts one after another: text as UTF-8, numbers as single bytes. */
-export const bytes = (...parts: readonly (string | number | Uint8Array | readonly number[])[]): Buffer =>
+/** Text as UTF-8, numbers as single bytes. */
+export type Part = string | number | Uint8Array | readonly number[];
+
+/** Bytes of the parts one after another. */
+export const bytes = (...parts: readonly Part[]): Buffer =>
   Buffer.concat(
     parts.map((part) => {
       if (typeof part === 'string') return Buffer.from(part);
@@ -26,7 +29,7 @@ export const u32 = (value: number): Buffer => {
 export const text = (value: string): Buffer => bytes('X', u32(Buffer.byteLength(value)), value);
 
 /** A whole pickle of protocol 2. */
-export const pickle = (...parts: Parameters<typeof bytes>): Buffer => bytes(0x80, 2, ...parts, '.');
+export const pickle = (...parts: readonly Part[]): Buffer => bytes(0x80, 2, ...parts, '.');
 
 /** What a zip entry may lie about. */
 export interface ZipEntry {
