@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { inRepo, UserError } from './repo.mjs';
 
 /** The packages that the pages are made of, each after those it depends on. */
@@ -34,26 +35,42 @@ function externals(manifest) {
   };
 }
 
+/** `new URL('./worker.js', import.meta.url)`, and the same on its way through the bundler. */
+/** A file of the package that is named by its address: a worker, a script for another process. */
+const FILE_URL = /new URL\(["'](\.{1,2}\/.+?\.js)["'], import\.meta\.url\)/g;
+const PLACEHOLDER = /new URL\("src:(.+?)", import_meta_url\)/g;
+
 /**
- * Leaves `new URL('../worker.js', import.meta.url)` as it is, for the application's bundler to find the file: Vite itself
- * would put a bundle of it, with all of its dependencies, into the library. The file has to be where it says.
+ * Leaves `new URL('./worker.js', import.meta.url)` for the application's bundler to find the file: Vite itself would put a
+ * bundle of it, with all of its dependencies, into the library. In the source it is relative to the module that names it,
+ * in the build to the chunk which that module ended up in.
+ *
+ * @param {string} src folder of the sources
+ * @param {Record<string, string>} entries source files by the name of what is built from them
  */
-const keepFileUrls = () => ({
+const keepFileUrls = (src, entries) => ({
   name: 'keep-file-urls',
   enforce: 'pre',
-  // Of the same length, so that source maps stay right.
-  transform: (code) =>
-    code.includes('import.meta.url')
-      ? { code: code.replaceAll('import.meta.url', 'import_meta_url'), map: null }
-      : undefined,
+  transform(code, id) {
+    if (!code.includes('import.meta.url')) return undefined;
+    const kept = code.replaceAll(FILE_URL, (whole, file) => {
+      const source = join(dirname(id), file.replace(/\.js$/, '.ts'));
+      if (!existsSync(source)) return whole;
+      const name = relative(src, source).replaceAll('\\', '/').replace(/\.ts$/, '');
+      if (!(name in entries)) this.emitFile({ type: 'chunk', id: source, fileName: `${name}.js` });
+      return `new URL("src:${name}.js", import_meta_url)`;
+    });
+    return { code: kept.replaceAll('import.meta.url', 'import_meta_url'), map: null };
+  },
   generateBundle(_, bundle) {
     for (const chunk of Object.values(bundle)) {
       if (chunk.type !== 'chunk') continue;
+      chunk.code = chunk.code.replaceAll(PLACEHOLDER, (_, file) => {
+        if (!bundle[file]) throw new UserError(`${chunk.fileName} names ${file}, which is not built`);
+        const path = posix.relative(posix.dirname(chunk.fileName), file);
+        return `new URL("${path.startsWith('.') ? path : `./${path}`}", import_meta_url)`;
+      });
       chunk.code = chunk.code.replaceAll('import_meta_url', 'import.meta.url');
-      for (const [, file] of chunk.code.matchAll(/new URL\(["'](.+?\.js)["'], import\.meta\.url\)/g)) {
-        const { pathname } = new URL(file, `file:///${chunk.fileName}`);
-        if (!bundle[pathname.slice(1)]) throw new UserError(`${chunk.fileName} names ${file}, which is not built`);
-      }
     }
   },
 });
@@ -71,6 +88,7 @@ export async function buildPackage(name) {
   const { build } = await import('vite');
   const root = inRepo('packages', name);
   const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const entries = entriesOf(manifest);
   await removeScripts(join(root, 'dist'));
   await build({
     configFile: false,
@@ -78,15 +96,17 @@ export async function buildPackage(name) {
     base: './',
     logLevel: 'warn',
     publicDir: false,
-    plugins: [keepFileUrls()],
+    plugins: [keepFileUrls(join(root, 'src'), entries)],
     build: {
-      lib: { entry: entriesOf(manifest), formats: ['es'] },
+      lib: { entry: entries, formats: ['es'] },
       outDir: 'dist',
       emptyOutDir: false,
       minify: false,
       sourcemap: true,
       target: 'es2022',
       rolldownOptions: {
+        // "use client" of the React wrapper is kept; the fixture for Next.js would notice otherwise.
+        checks: { moduleLevelDirective: false },
         external: externals(manifest),
         output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
       },
