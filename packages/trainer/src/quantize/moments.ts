@@ -1,11 +1,11 @@
 import {
   assembleWeights,
   type HostTensor,
+  InvalidInputError,
   isHostTensor,
   type LinearWeights,
   type ModelConfig,
   mapWeights,
-  type OutputSelection,
   selectOutputs,
   swinFace,
   type WeightMap,
@@ -76,6 +76,8 @@ function checkpointNames(path: string, subnets: readonly number[]): string[] {
  * Runs faces through the network and sums x x^T of the inputs of every matrix.
  *
  * @param images RGB in [-1, 1], [count, 3, 112, 112]; what does not fill a last batch of eight is left out
+ * @returns by checkpoint name [K, K]; matrices that read the same inputs share the array
+ * @throws {InvalidInputError} if there are fewer than eight faces
  */
 export async function inputMoments(
   config: ModelConfig,
@@ -83,8 +85,15 @@ export async function inputMoments(
   images: Float32Array,
   threads: number,
 ): Promise<ReadonlyMap<string, Float32Array>> {
-  const selection: OutputSelection = selectOutputs(config);
+  const selection = selectOutputs(config);
   const { image } = config;
+  const pixels = 3 * image * image;
+  if (images.length < BATCH * pixels) {
+    throw new InvalidInputError('These faces are too few to round by.', {
+      expected: `${BATCH} or more`,
+      actual: String(images.length / pixels),
+    });
+  }
   const graph = new OnnxGraph();
   const input = graph.input('image', [BATCH, 3, image, image]);
   const constants = mapWeights<HostTensor, OnnxValue>(
@@ -105,7 +114,6 @@ export async function inputMoments(
   }
   const { session } = await createSession(graph.toModel('swinface'), 'cpu', threads);
   const sums = new Map<string, Float32Array>();
-  const pixels = 3 * image * image;
   try {
     for (let at = 0; at + BATCH * pixels <= images.length; at += BATCH * pixels) {
       const feeds = {
