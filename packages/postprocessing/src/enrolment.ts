@@ -22,6 +22,7 @@ export interface RejectedShot {
 export interface Enrolment extends Embedded {
   /** Mean of the shots used, weighted by their quality, [feature], length 1. */
   readonly embedding: Float32Array;
+  readonly agreement: number;
   /** Indices of the shots used. */
   readonly used: readonly number[];
   readonly rejected: readonly RejectedShot[];
@@ -73,7 +74,8 @@ export function enrol(shots: readonly Shot[], { verification = [], minQuality = 
   const kept = new Set(used);
   return {
     model: shots[0]?.model ?? '',
-    embedding: mean(used),
+    embedding: directionOf(used),
+    agreement: Math.min(1, Math.hypot(...mean(used))),
     used: used.map(({ index }) => index),
     rejected: all
       .filter((shot) => !kept.has(shot))
@@ -91,7 +93,7 @@ interface WeighedShot {
 function agreeing(shots: readonly WeighedShot[], threshold: number): readonly WeighedShot[] {
   let kept = shots;
   while (kept.length > 1) {
-    const similarities = kept.map((shot) => dot(shot.embedding, mean(kept.filter((other) => other !== shot))));
+    const similarities = kept.map((shot) => dot(shot.embedding, directionOf(kept.filter((other) => other !== shot))));
     const worst = Math.min(...similarities);
     if (!(worst < threshold)) break;
     kept = kept.filter((_, i) => i !== similarities.indexOf(worst));
@@ -99,18 +101,21 @@ function agreeing(shots: readonly WeighedShot[], threshold: number): readonly We
   return kept;
 }
 
-function mean(shots: readonly WeighedShot[]): Float32Array {
-  const sum = new Float64Array(shots[0]?.embedding.length ?? 0);
+const directionOf = (shots: readonly WeighedShot[]): Float32Array => normalised(mean(shots), 'The mean of the shots');
+
+function mean(shots: readonly WeighedShot[]): Float64Array {
+  const total = shots.reduce((sum, { weight }) => sum + weight, 0);
+  const result = new Float64Array(shots[0]?.embedding.length ?? 0);
   for (const { embedding, weight } of shots) {
-    if (embedding.length !== sum.length) {
+    if (embedding.length !== result.length) {
       throw new InvalidInputError('The embeddings of the shots have different lengths.', {
-        expected: `${sum.length} numbers`,
+        expected: `${result.length} numbers`,
         actual: `${embedding.length}`,
       });
     }
     embedding.forEach((value, i) => {
-      sum[i] = (sum[i] as number) + weight * value;
+      result[i] = (result[i] as number) + (weight / total) * value;
     });
   }
-  return normalised(sum, 'The mean of the shots');
+  return result;
 }

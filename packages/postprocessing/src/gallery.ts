@@ -2,6 +2,7 @@ import { InvalidInputError, type OperatingPoint } from '@swinface/core';
 import { checkCount, takenId, vectorFor } from './face-index.js';
 import { type CompareOptions, requiredPoint, requireSameModel } from './matching.js';
 import { innerProducts, largest } from './search.js';
+import { agreementOf, thresholdRule } from './threshold.js';
 import type { Embedded, FaceIndex, GalleryData, GalleryMatch, GalleryModel, Identification } from './types.js';
 
 const FORMAT = 'swinface-gallery';
@@ -26,6 +27,7 @@ export class Gallery implements FaceIndex {
   readonly #verification: readonly OperatingPoint[];
   #rows: Float32Array;
   readonly #ids: string[] = [];
+  readonly #agreements: number[] = [];
   readonly #rowOf = new Map<string, number>();
 
   /**
@@ -60,7 +62,7 @@ export class Gallery implements FaceIndex {
 
   add(id: string, face: Embedded): void {
     if (typeof id !== 'string' || id === '' || this.has(id)) throw takenId(id);
-    const vector = this.#vectorOf(face);
+    const [vector, agreement] = [vectorFor(this, face), agreementOf(face)];
     const needed = (this.size + 1) * this.dimensions;
     if (needed > this.#rows.length) {
       const grown = new Float32Array(Math.max(needed, 2 * this.#rows.length));
@@ -70,17 +72,20 @@ export class Gallery implements FaceIndex {
     this.#rows.set(vector, this.size * this.dimensions);
     this.#rowOf.set(id, this.size);
     this.#ids.push(id);
+    this.#agreements.push(agreement);
   }
 
   remove(id: string): boolean {
     const row = this.#rowOf.get(id);
     if (row === undefined) return false;
     const last = this.#ids.pop() as string;
+    const agreement = this.#agreements.pop() as number;
     // The last entry fills the gap.
     if (last !== id) {
       const start = this.#ids.length * this.dimensions;
       this.#rows.copyWithin(row * this.dimensions, start, start + this.dimensions);
       this.#ids[row] = last;
+      this.#agreements[row] = agreement;
       this.#rowOf.set(last, row);
     }
     this.#rowOf.delete(id);
@@ -89,31 +94,38 @@ export class Gallery implements FaceIndex {
 
   search(face: Embedded, k = 5): readonly GalleryMatch[] {
     checkCount(k);
-    const similarities = innerProducts(this.#vectorOf(face), this.#rows, this.size);
-    return largest(similarities, k).map((row) => ({
-      id: this.#ids[row] as string,
-      similarity: Math.min(1, Math.max(-1, similarities[row] as number)),
-    }));
+    const similarities = innerProducts(vectorFor(this, face), this.#rows, this.size);
+    return largest(similarities, k).map((row) => this.#match(row, similarities));
   }
 
   /**
-   * The entry that a face is taken for: the most similar one, where it is similar enough; undefined for a stranger.
+   * The entry that a face is taken for: the one furthest above its threshold; undefined for a stranger.
    *
    * @throws {InvalidInputError} as `search`, and if the false match rate was not measured for the model, naming those
    *   that were
    */
   identify(face: Embedded, options: CompareOptions = {}): Identification | undefined {
-    const { threshold, falseMatchRate } = requiredPoint(this.#verification, options);
-    const [best] = this.search(face, 1);
-    if (!best || best.similarity < threshold) return undefined;
-    return { ...best, threshold, falseMatchRate, falseIdentificationRate: 1 - (1 - falseMatchRate) ** this.size };
+    const point = requiredPoint(this.#verification, options);
+    const { falseMatchRate } = point;
+    const similarities = innerProducts(vectorFor(this, face), this.#rows, this.size);
+    const [rule, agreement] = [thresholdRule(point, this.#verification), agreementOf(face)];
+    const threshold = (row: number) => rule(agreement * (this.#agreements[row] as number));
+    const [best] = largest(
+      similarities.map((similarity, row) => similarity - threshold(row)),
+      1,
+    );
+    if (best === undefined) return undefined;
+    const found = { ...this.#match(best, similarities), threshold: threshold(best), falseMatchRate };
+    if (found.similarity < found.threshold) return undefined;
+    return { ...found, falseIdentificationRate: 1 - (1 - falseMatchRate) ** this.size };
   }
 
   /** A copy as plain data, for `structuredClone`, `postMessage` or IndexedDB. */
   toData(): GalleryData & { readonly embeddings: Float32Array } {
     const { model, dimensions } = this;
     const embeddings = this.#rows.slice(0, this.size * dimensions);
-    return { format: FORMAT, version: 1, model, dimensions, ids: [...this.#ids], embeddings };
+    const [ids, agreements] = [[...this.#ids], [...this.#agreements]];
+    return { format: FORMAT, version: 1, model, dimensions, ids, agreements, embeddings };
   }
 
   /** What `JSON.stringify` writes: as `toData`, the embeddings as numbers. */
@@ -129,10 +141,11 @@ export class Gallery implements FaceIndex {
    * @throws {InvalidInputError} naming what is wrong with the data, or if they are of another model
    */
   static from(data: unknown, model: GalleryModel): Gallery {
-    const { model: id, dimensions, ids, embeddings } = checkedData(data);
+    const { model: id, dimensions, ids, agreements, embeddings } = checkedData(data);
     const gallery = new Gallery(model);
     requireSameModel(gallery.model, id);
     if (dimensions !== gallery.dimensions) throw invalid(`${gallery.dimensions} dimensions`, String(dimensions));
+    if (agreements.length !== ids.length) throw invalid(`${ids.length} agreements`, `${agreements.length}`);
     if (embeddings.length !== ids.length * dimensions) {
       throw invalid(`${ids.length} x ${dimensions} numbers in embeddings`, `${embeddings.length}`);
     }
@@ -142,15 +155,19 @@ export class Gallery implements FaceIndex {
       if (!(Math.abs(norm - 1) <= NORM_TOLERANCE)) {
         throw invalid('embeddings of length 1', `length ${norm} at entry ${row} (${JSON.stringify(id)})`);
       }
-      gallery.add(id, { embedding, model: gallery.model });
+      gallery.add(id, { embedding, model: gallery.model, agreement: agreements[row] as number });
       // As stored, not normalised once more, so that a round trip changes no bit.
       gallery.#rows.set(embedding, row * dimensions);
     });
     return gallery;
   }
 
-  #vectorOf(face: Embedded): Float32Array {
-    return vectorFor(this, face);
+  #match(row: number, similarities: Float64Array): GalleryMatch {
+    return {
+      id: this.#ids[row] as string,
+      similarity: Math.min(1, Math.max(-1, similarities[row] as number)),
+      agreement: this.#agreements[row] as number,
+    };
   }
 }
 
@@ -159,17 +176,21 @@ const invalid = (expected: string, actual: string): InvalidInputError =>
 
 function checkedData(data: unknown): GalleryData {
   const isRecord = typeof data === 'object' && data !== null;
-  const { format, version, model, dimensions, ids, embeddings } = (isRecord ? data : {}) as Record<string, unknown>;
+  const { format, version, model, dimensions, ids, agreements, embeddings } = (isRecord ? data : {}) as Record<
+    string,
+    unknown
+  >;
   if (format !== FORMAT || version !== 1) {
     throw invalid(`format "${FORMAT}", version 1`, `${JSON.stringify(format)}, version ${JSON.stringify(version)}`);
   }
   if (typeof model !== 'string' || model === '') throw invalid('a model id', typeof model);
   if (typeof dimensions !== 'number') throw invalid('dimensions, a number', typeof dimensions);
   if (!Array.isArray(ids) || !ids.every((id) => typeof id === 'string')) throw invalid('ids, strings', typeof ids);
+  if (!isNumbers(agreements)) throw invalid('agreements, numbers', typeof agreements);
   if (!(embeddings instanceof Float32Array) && !isNumbers(embeddings)) {
     throw invalid('embeddings, a Float32Array or numbers', typeof embeddings);
   }
-  return { format, version, model, dimensions, ids, embeddings };
+  return { format, version, model, dimensions, ids, agreements, embeddings };
 }
 
 const isNumbers = (value: unknown): value is readonly number[] =>

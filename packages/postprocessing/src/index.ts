@@ -8,5 +8,6 @@ export { OneEuroFilter, type OneEuroOptions } from './stream/one-euro.js';
 export { faceQuality, type Pixels, QUALITY_HINTS, type QualityInput } from './stream/quality.js';
 export { FaceTracks, type FaceTracksOptions } from './stream/tracks.js';
 export type * from './stream/types.js';
+export { matchThreshold } from './threshold.js';
 export type * from './types.js';
 export { ATTRIBUTES, EXPRESSIONS } from './types.js';

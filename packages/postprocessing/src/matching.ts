@@ -1,5 +1,6 @@
 import { InvalidInputError, type OperatingPoint } from '@swinface/core';
 import { normalised } from './numeric.js';
+import { agreementOf, matchThreshold } from './threshold.js';
 import type { Comparison, Embedded, Match, Verification } from './types.js';
 
 /** How a match is decided. */
@@ -91,7 +92,7 @@ export function compare(
   options: CompareOptions = {},
 ): Comparison {
   const point = operatingPoint(verification, options);
-  return judged(similarityOf(a, b), point);
+  return judged(a, b, point, verification);
 }
 
 /**
@@ -112,8 +113,10 @@ export function verify(
   verification: readonly OperatingPoint[],
   options: CompareOptions = {},
 ): Verification {
-  const { falseMatchRate, threshold, falseNonMatchRate } = requiredPoint(verification, options);
+  const point = requiredPoint(verification, options);
   const similarity = similarityOf(a, b);
+  const threshold = thresholdFor(a, b, point, verification);
+  const { falseMatchRate, falseNonMatchRate } = point;
   return { similarity, same: similarity >= threshold, threshold, falseMatchRate, falseNonMatchRate };
 }
 
@@ -131,7 +134,7 @@ export function match(
 ): readonly Match[] {
   const point = operatingPoint(verification, options);
   return candidates
-    .map((candidate, index) => ({ index, ...judged(similarityOf(query, candidate), point) }))
+    .map((candidate, index) => ({ index, ...judged(query, candidate, point, verification) }))
     .sort((a, b) => b.similarity - a.similarity);
 }
 
@@ -173,8 +176,17 @@ function similarityOf(a: Embedded, b: Embedded): number {
   return cosineSimilarity(embeddingOf(a), embeddingOf(b));
 }
 
-function judged(similarity: number, point: OperatingPoint | undefined): Comparison {
+const thresholdFor = (a: Embedded, b: Embedded, point: OperatingPoint, verification: readonly OperatingPoint[]) =>
+  matchThreshold(point, verification, [agreementOf(a), agreementOf(b)]);
+
+function judged(
+  a: Embedded,
+  b: Embedded,
+  point: OperatingPoint | undefined,
+  verification: readonly OperatingPoint[],
+): Comparison {
+  const similarity = similarityOf(a, b);
   if (!point) return { similarity };
-  const { falseMatchRate, threshold } = point;
-  return { similarity, same: similarity >= threshold, falseMatchRate, threshold };
+  const threshold = thresholdFor(a, b, point, verification);
+  return { similarity, same: similarity >= threshold, falseMatchRate: point.falseMatchRate, threshold };
 }

@@ -134,7 +134,7 @@ export interface Comparison {
   readonly same?: boolean;
   /** Share of pairs of strangers that match at this operating point, as measured; absent with `same`. */
   readonly falseMatchRate?: number;
-  /** Similarity from which two faces match at this operating point; absent with `same`. */
+  /** Similarity from which these two match at this operating point; absent with `same`. */
   readonly threshold?: number;
 }
 
@@ -149,6 +149,11 @@ export interface Embedded {
   readonly embedding?: Float32Array;
   /** Id of the model that computed the embedding. */
   readonly model: string;
+  /**
+   * How alike the pictures are that an embedding was averaged from, 0..1: the length of the mean of their embeddings.
+   * 1, or absent, for one picture. Averages come nearer to everybody, so their thresholds are higher.
+   */
+  readonly agreement?: number;
 }
 
 /** A candidate of `match`. */
@@ -162,13 +167,15 @@ export interface GalleryMatch {
   readonly id: string;
   /** Cosine similarity, -1..1. */
   readonly similarity: number;
+  /** Of the entry, see {@link Embedded.agreement}; 1 for one picture. */
+  readonly agreement: number;
 }
 
 /** An entry that `Gallery.identify` takes for the face. */
 export interface Identification extends GalleryMatch {
-  /** Similarity from which an entry counts as the face. */
+  /** Similarity from which this entry counts as the face. */
   readonly threshold: number;
-  /** Share of pairs of strangers that match at this threshold, as measured. */
+  /** Share of pairs of strangers that match at this operating point, as measured. */
   readonly falseMatchRate: number;
   /**
    * How often somebody who is not in this gallery would be taken for one of its entries: 1 - (1 - falseMatchRate)^size,
@@ -213,4 +220,6 @@ export interface GalleryData {
   readonly ids: readonly string[];
   /** [ids.length * dimensions], row-major; an array of numbers in JSON. */
   readonly embeddings: Float32Array | readonly number[];
+  /** [ids.length], see {@link Embedded.agreement}. */
+  readonly agreements: readonly number[];
 }

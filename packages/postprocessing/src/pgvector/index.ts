@@ -5,6 +5,7 @@
  */
 import { InvalidInputError } from '@swinface/core';
 import { checkCount, takenId, vectorFor } from '../face-index.js';
+import { agreementOf } from '../threshold.js';
 import type { Embedded, FaceIndex, GalleryMatch, GalleryModel } from '../types.js';
 
 /** What is needed of a PostgreSQL client; `Pool` and `Client` of `pg` are such, and so is PGlite. */
@@ -81,7 +82,8 @@ export class PgVectorIndex implements FaceIndex {
     // The length is a checked integer: types take no parameters.
     await this.#client.query(
       `CREATE TABLE IF NOT EXISTS ${this.#table} (
-        model text NOT NULL, id text NOT NULL, embedding vector(${this.dimensions}) NOT NULL, PRIMARY KEY (model, id))`,
+        model text NOT NULL, id text NOT NULL, embedding vector(${this.dimensions}) NOT NULL,
+        agreement double precision NOT NULL, PRIMARY KEY (model, id))`,
     );
   }
 
@@ -94,8 +96,9 @@ export class PgVectorIndex implements FaceIndex {
   async add(id: string, face: Embedded): Promise<void> {
     if (typeof id !== 'string' || id === '') throw takenId(id);
     const { rows } = await this.#client.query(
-      `INSERT INTO ${this.#table} (model, id, embedding) VALUES ($1, $2, $3::vector) ON CONFLICT DO NOTHING RETURNING id`,
-      [this.model, id, vectorText(vectorFor(this, face))],
+      `INSERT INTO ${this.#table} (model, id, embedding, agreement) VALUES ($1, $2, $3::vector, $4)
+        ON CONFLICT DO NOTHING RETURNING id`,
+      [this.model, id, vectorText(vectorFor(this, face)), agreementOf(face)],
     );
     if (rows.length === 0) throw takenId(id);
   }
@@ -114,7 +117,7 @@ export class PgVectorIndex implements FaceIndex {
     checkCount(k);
     // `<=>` is one minus the cosine.
     const { rows } = await this.#client.query(
-      `SELECT id, 1 - (embedding <=> $2::vector) AS similarity FROM ${this.#table}
+      `SELECT id, 1 - (embedding <=> $2::vector) AS similarity, agreement FROM ${this.#table}
         WHERE model = $1 ORDER BY embedding <=> $2::vector, id LIMIT $3`,
       [this.model, vectorText(vectorFor(this, face)), k],
     );
@@ -126,13 +129,13 @@ export class PgVectorIndex implements FaceIndex {
 const vectorText = (vector: Float32Array): string => `[${vector.join(',')}]`;
 
 function matchOf(row: unknown): GalleryMatch {
-  const { id, similarity } = row as Record<string, unknown>;
-  if (typeof id !== 'string' || typeof similarity !== 'number') {
+  const { id, similarity, agreement } = row as Record<string, unknown>;
+  if (typeof id !== 'string' || typeof similarity !== 'number' || typeof agreement !== 'number') {
     throw new InvalidInputError('The database gave something else than matches.', {
-      expected: 'rows of id (text) and similarity (double precision)',
+      expected: 'rows of id (text), similarity and agreement (double precision)',
       actual: JSON.stringify(row),
       hint: 'Does another table bear this name?',
     });
   }
-  return { id, similarity: Math.min(1, Math.max(-1, similarity)) };
+  return { id, similarity: Math.min(1, Math.max(-1, similarity)), agreement };
 }

@@ -9,6 +9,7 @@ import { takenId } from '../face-index.js';
 import { Gallery } from '../gallery.js';
 import { embeddingOf } from '../matching.js';
 import { normalised } from '../numeric.js';
+import { agreementOf } from '../threshold.js';
 import type { Embedded, GalleryModel } from '../types.js';
 import {
   decryptFace,
@@ -115,7 +116,8 @@ export class FaceStore implements Disposable {
     this.#check();
     if (typeof id !== 'string' || id === '') throw takenId(id);
     const embedding = normalised(embeddingOf(face), 'The embedding');
-    const stored = { id, model: face.model, embedding, expires: Date.now() + this.#lifetime };
+    const [agreement, expires] = [agreementOf(face), Date.now() + this.#lifetime];
+    const stored = { id, model: face.model, embedding, agreement, expires };
     await this.#database.put('faces', await encryptFace(this.#keys, stored));
   }
 

@@ -6,6 +6,7 @@ export interface StoredFace extends Embedded {
   readonly id: string;
   /** At length 1. */
   readonly embedding: Float32Array;
+  readonly agreement: number;
   /** Milliseconds since 1970 when it will be deleted. */
   readonly expires: number;
 }
@@ -28,6 +29,8 @@ export interface SealedFace {
   readonly expires: number;
 }
 
+type Header = Pick<StoredFace, 'id' | 'model' | 'agreement'>;
+
 /** New keys. */
 export async function newKeys(): Promise<FaceKeys> {
   const [encryption, naming] = await Promise.all([
@@ -42,10 +45,11 @@ export const sealedName = ({ naming }: FaceKeys, id: string): Promise<ArrayBuffe
   crypto.subtle.sign('HMAC', naming, new TextEncoder().encode(id));
 
 /** Encrypts a face under its own random initialisation vector; name and expiry are authenticated with it. */
-export async function encryptFace(keys: FaceKeys, { id, model, embedding, expires }: StoredFace): Promise<SealedFace> {
+export async function encryptFace(keys: FaceKeys, face: StoredFace): Promise<SealedFace> {
+  const { id, model, embedding, agreement, expires } = face;
   const name = await sealedName(keys, id);
   const iv = crypto.getRandomValues(new Uint8Array(12));
-  const header = new TextEncoder().encode(JSON.stringify({ id, model }));
+  const header = new TextEncoder().encode(JSON.stringify({ id, model, agreement }));
   const plain = new Uint8Array(4 + header.length + embedding.byteLength);
   new DataView(plain.buffer).setUint32(0, header.length);
   plain.set(header, 4);
@@ -72,8 +76,8 @@ export async function decryptFace(
   }
   // Authenticated, so it is what `encryptFace` wrote.
   const start = 4 + new DataView(plain).getUint32(0);
-  const { id, model } = JSON.parse(new TextDecoder().decode(plain.slice(4, start))) as Pick<StoredFace, 'id' | 'model'>;
-  return { id, model, embedding: new Float32Array(plain.slice(start)), expires };
+  const header = JSON.parse(new TextDecoder().decode(plain.slice(4, start)));
+  return { ...(header as Header), embedding: new Float32Array(plain.slice(start)), expires };
 }
 
 function algorithm(iv: Uint8Array<ArrayBuffer>, name: ArrayBuffer, expires: number): AesGcmParams {

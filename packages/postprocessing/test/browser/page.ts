@@ -7,6 +7,7 @@ export interface PlainFace {
   readonly id: string;
   readonly model: string;
   readonly embedding: readonly number[];
+  readonly agreement?: number;
 }
 
 /** Code and message of what was thrown; undefined for success. */
@@ -21,7 +22,12 @@ async function failure(task: () => Promise<unknown>): Promise<{ code: string; me
 }
 
 const plain = async (store: FaceStore): Promise<PlainFace[]> =>
-  (await store.faces()).map(({ id, model, embedding }) => ({ id, model, embedding: [...embedding] }));
+  (await store.faces()).map(({ id, model, embedding, agreement }) => ({
+    id,
+    model,
+    embedding: [...embedding],
+    agreement,
+  }));
 
 /** Opens, does, closes. */
 async function using<R>(name: string, task: (store: FaceStore) => Promise<R>, keepDays = 30): Promise<R> {
@@ -33,8 +39,8 @@ async function using<R>(name: string, task: (store: FaceStore) => Promise<R>, ke
   }
 }
 
-const put = (store: FaceStore, { id, model, embedding }: PlainFace) =>
-  store.put(id, { model, embedding: Float32Array.from(embedding) });
+const put = (store: FaceStore, { id, embedding, ...face }: PlainFace) =>
+  store.put(id, { ...face, embedding: Float32Array.from(embedding) });
 
 /** Moves the page's clock by days. */
 function later(days: number): () => void {

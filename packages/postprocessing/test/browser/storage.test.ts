@@ -62,8 +62,8 @@ const call = <K extends keyof Calls>(name: K, ...args: Parameters<Calls[K]>): Pr
 
 let count = 0;
 const fresh = (): string => `store ${++count}`;
-const ada: PlainFace = { id: 'ada', model: 'm', embedding: [0.5, -0.5, 0.5, 0.5] };
-const grace: PlainFace = { id: 'grace', model: 'm', embedding: [0.5, 0.5, 0.5, 0.5] };
+const ada: PlainFace = { id: 'ada', model: 'm', embedding: [0.5, -0.5, 0.5, 0.5], agreement: 0.75 };
+const grace: PlainFace = { id: 'grace', model: 'm', embedding: [0.5, 0.5, 0.5, 0.5], agreement: 1 };
 
 describe('FaceStore', () => {
   it('stores nothing by being imported, and no face by being opened', async () => {

@@ -83,7 +83,9 @@ describe('Gallery', () => {
 
   it('survives structuredClone and JSON without a changed bit', () => {
     const gallery = filled(5);
+    gallery.add('average', { ...random('average'), agreement: 0.75 });
     gallery.remove('face 2');
+    expect(gallery.search(random('average'), 1)).toMatchObject([{ id: 'average', agreement: 0.75 }]);
     const data = gallery.toData();
     for (const copy of [
       Gallery.from(structuredClone(data), modelOf(16)),
@@ -106,6 +108,9 @@ describe('Gallery', () => {
       ['no dimensions', { ...good, dimensions: '16' }],
       ['ids that are numbers', { ...good, ids: [1, 2] }],
       ['doubled ids', { ...good, ids: ['a', 'a'] }],
+      ['too few agreements', { ...good, agreements: [1] }],
+      ['text for agreements', { ...good, agreements: ['1', '1'] }],
+      ['an agreement above 1', { ...good, agreements: [1, 1.1] }],
       ['too few numbers', { ...good, embeddings: good.embeddings.slice(1) }],
       ['text for numbers', { ...good, embeddings: Array(32).fill('1') }],
       ['a row that is not of length 1', { ...good, embeddings: Array(32).fill(1) }],
@@ -138,6 +143,7 @@ describe('Gallery', () => {
     expect(gallery.identify(near, { falseMatchRate: 1e-2 })).toEqual({
       id: 'east',
       similarity: expect.closeTo(0.8, 6),
+      agreement: 1,
       threshold: 0.6,
       falseMatchRate: 1e-2,
       falseIdentificationRate: expect.closeTo(1 - 0.99 ** 2, 12),
@@ -147,5 +153,15 @@ describe('Gallery', () => {
     const unmeasured = new Gallery({ ...modelOf(2), calibration: { verification: [] } });
     expect(() => unmeasured.identify(near)).toThrow(/cannot decide/);
     expect(new Gallery(modelOf(2)).identify(near)).toBeUndefined();
+  });
+
+  it('holds averages to a higher threshold, and prefers who is further above it', () => {
+    const gallery = new Gallery(modelOf(2));
+    gallery.add('average', { ...face([0.72, 0.7]), agreement: 0.8 });
+    gallery.add('picture', face([0.7, -0.72]));
+    const identified = gallery.identify(face([1, 0]), { falseMatchRate: 1e-2 });
+    // The average is nearer, but strangers would be nearer to it too.
+    expect(gallery.search(face([1, 0]), 1)[0]?.id).toBe('average');
+    expect(identified).toMatchObject({ id: 'picture', threshold: 0.6, agreement: 1 });
   });
 });

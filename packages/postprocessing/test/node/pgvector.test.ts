@@ -46,7 +46,9 @@ describe('PgVectorIndex in PostgreSQL', () => {
   });
 
   it('adds once, removes, and can be set up again', async () => {
-    await index.add('ada', face());
+    const average = { ...face(), agreement: 0.75 };
+    await index.add('ada', average);
+    expect(await index.search(average)).toEqual([{ id: 'ada', similarity: expect.closeTo(1, 5), agreement: 0.75 }]);
     await expect(index.add('ada', face())).rejects.toThrow(/id of its own/);
     await index.createTable();
     expect(await index.remove('ada')).toBe(true);
@@ -93,7 +95,7 @@ describe('PgVectorIndex', () => {
   };
 
   it('passes every value as a parameter', async () => {
-    const { client, statements } = recorder([{ id: 'a', similarity: 0.5 }]);
+    const { client, statements } = recorder([{ id: 'a', similarity: 0.5, agreement: 1 }]);
     const index = new PgVectorIndex(client, { ...manifest, id: 'SECRET model' }, { table: 'private.people' });
     const query = { model: 'SECRET model', embedding: Float32Array.from({ length: 16 }, (_, i) => (i === 3 ? 1 : 0)) };
     await index.add('SECRET id', query);
@@ -105,7 +107,7 @@ describe('PgVectorIndex', () => {
     }
     const text = '[0,0,0,1,0,0,0,0,0,0,0,0,0,0,0,0]';
     expect(statements.map(({ values }) => values)).toEqual([
-      ['SECRET model', 'SECRET id', text],
+      ['SECRET model', 'SECRET id', text, 1],
       ['SECRET model', 'SECRET id'],
       ['SECRET model', text, 7],
     ]);
@@ -122,7 +124,7 @@ describe('PgVectorIndex', () => {
   });
 
   it('trusts no rows and passes on what the client throws', async () => {
-    const { client } = recorder([{ id: 1, similarity: '0.5' }]);
+    const { client } = recorder([{ id: 1, similarity: '0.5', agreement: 1 }]);
     await expect(new PgVectorIndex(client, manifest).search(face())).rejects.toThrow(/something else/);
     const broken: PgClient = { query: () => Promise.reject(new Error('connection lost')) };
     await expect(new PgVectorIndex(broken, manifest).search(face())).rejects.toThrow('connection lost');
