@@ -47,11 +47,12 @@ export class TrackAverage {
     const { embedding, age, gender, expression, attributeProbabilities = {}, extra = {} } = sighting;
     let next: AveragedAnalysis = { ...this.result };
     if (embedding) {
-      const average = Float32Array.from(mean('identity', [...embedding], MEMORY.identity));
-      next = {
-        ...next,
-        embedding: average.some((value) => value !== 0) ? normalised(average, 'The embedding') : embedding,
-      };
+      const average = mean('identity', [...embedding], MEMORY.identity);
+      const length = Math.hypot(...average);
+      next =
+        length > 0
+          ? { ...next, embedding: normalised(average, 'The embedding'), agreement: Math.min(1, length) }
+          : { ...next, embedding, agreement: 1 };
       const best = this.result.bestShot;
       if (!best || quality > best.quality) next = { ...next, bestShot: { embedding, quality, time } };
     }

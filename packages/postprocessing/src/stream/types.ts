@@ -75,6 +75,8 @@ export interface BestShot {
 
 /** The analysis of a tracked face over time. */
 export interface AveragedAnalysis extends FaceAnalysis {
+  /** Of the frames that `embedding` was averaged from, 0..1, see `Embedded.agreement`; absent with it. */
+  readonly agreement?: number;
   /** The frame whose embedding deserves most trust; absent where there was no embedding yet. */
   readonly bestShot?: BestShot;
 }

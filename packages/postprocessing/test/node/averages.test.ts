@@ -113,6 +113,11 @@ describe('TrackAverages', () => {
     expect(cosineSimilarity(average, truth)).toBeGreaterThan(0.97);
     expect(cosineSimilarity(average, truth)).toBeGreaterThan(best);
     expect(Math.hypot(...average)).toBeCloseTo(1, 6);
+    // Unit vectors with cosines of 1/2 between them: |mean|^2 = 1/2 + 1/2 / 60 for equal weights, a little more for others.
+    const unit = frames.map((frame) => frame.map((value) => value / Math.hypot(...frame)));
+    const { agreement = 0 } = follow(unit.map((embedding) => ({ embedding }))).at(-1) ?? {};
+    expect(agreement).toBeCloseTo(Math.sqrt(0.5 + 0.5 / 60), 1);
+    expect(follow([{ embedding: Float32Array.of(1, 0) }])[0]?.agreement).toBe(1);
   });
 
   it('remembers the best shot', () => {
