@@ -308,10 +308,10 @@ export class SwinFaceElement extends LitElement {
       await task(control.signal);
     } catch (error) {
       if (control.signal.aborted) return;
-      const state = error instanceof Problem ? error.state : errorState(error);
+      const { state, cause } = this.#problem(error);
       if (state === 'lost') this.#dropEngine();
       this.#end(state);
-      const detail: ErrorDetail = { state, error: error instanceof Problem ? error.cause : error };
+      const detail: ErrorDetail = { state, error: cause };
       this.dispatchEvent(new CustomEvent('swin-error', { detail }));
     }
   }
@@ -334,9 +334,20 @@ export class SwinFaceElement extends LitElement {
     await this.updateComplete;
     const video = this.shadowRoot?.querySelector<HTMLVideoElement>('video.camera');
     if (!video || signal.aborted) return;
+    // Not in the template: Lit sets properties that are objects at every update, which would start the video afresh.
+    video.srcObject = camera.stream;
+    video.muted = true;
     await video.play();
     await this.#follow(video, signal);
     if (!signal.aborted) this.#end('ready');
+  }
+
+  #problem(error: unknown): Pick<Problem, 'state' | 'cause'> {
+    if (error instanceof Problem) return error;
+    const state = errorState(error);
+    const isPicture = this.#source === 'photo' || this.#source === 'image';
+    // Nobody chose the frames of a video: another file would not help.
+    return { state: state === 'unreadable' && !isPicture ? 'failed' : state, cause: error };
   }
 
   #cameraFailed(error: DOMException): void {

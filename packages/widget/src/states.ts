@@ -37,13 +37,15 @@ export function cameraState(error: unknown): 'denied' | 'absent' | 'busy' | 'fai
 }
 
 /** Which state an error of the SDK leads to, by its stable code. */
-export function errorState(error: unknown): 'unsupported' | 'no-model' | 'lost' | 'unreadable' | 'failed' {
+export function errorState(error: unknown): 'absent' | 'unsupported' | 'no-model' | 'lost' | 'unreadable' | 'failed' {
   switch (error instanceof Error && 'code' in error ? error.code : undefined) {
     case 'UNSUPPORTED_DEVICE':
       return 'unsupported';
     case 'MODEL_DOWNLOAD':
     case 'WEIGHTS_INVALID':
       return 'no-model';
+    case 'CAMERA':
+      return 'absent';
     case 'DEVICE_LOST':
       return 'lost';
     case 'INVALID_INPUT':

@@ -44,11 +44,7 @@ const card = ({ state, onStart }: ViewModel, { title, text, action }: CardString
 
 const picture = ({ camera, photo, overlay, strings, onMedia }: ViewModel): TemplateResult => html`
   <div class="picture">
-    ${
-      camera
-        ? html`<video class="camera" .srcObject=${camera.stream} .muted=${true} playsinline aria-label=${strings.cameraImage}></video>`
-        : nothing
-    }
+    ${camera ? html`<video class="camera" playsinline aria-label=${strings.cameraImage}></video>` : nothing}
     ${photo ?? nothing}
     <slot name="media" @slotchange=${onMedia}></slot>
     ${overlay ?? nothing}
