@@ -1,26 +1,12 @@
-import { InvalidInputError, SwinFaceError } from '../errors.js';
-import type { LayerNormWeights } from '../ops.js';
-import { type HostTensor, sizeOf } from '../tensor.js';
+import { InvalidInputError } from '../errors.js';
+import { sizeOf } from '../tensor.js';
 import { countUses, type Node, type NodeOf } from '../webgpu/graph.js';
 import { attentionTables } from './attention-tables.js';
-import { Layout, type Placement, type Region } from './layout.js';
-import { biasPanels, floats, integers, type Matrix, weightPanels } from './panels.js';
-import { type PlannedStep, type Step, TILE_COLUMNS } from './steps.js';
-
-const LOAD = { rows: 0, merged: 1, neighbours: 2, patches: 3 } as const;
-const ACTIVATION = { none: 0, relu: 1, gelu: 2 } as const;
-
-/** The network as steps in the order they run, with everything in its place. */
-export interface Plan {
-  readonly steps: readonly PlannedStep[];
-  readonly layout: Layout;
-  readonly placement: Placement;
-  readonly input: Region;
-  /** In the order of the outputs asked for, with the number of float32 elements per face. */
-  readonly outputs: readonly { readonly region: Region; readonly perFace: number }[];
-  /** Inputs of the largest product, and the largest window and head, for scratch memory. */
-  readonly largest: { readonly inputs: number; readonly area: number; readonly head: number; readonly width: number };
-}
+import { Layout, type Region } from './layout.js';
+import { host, multipleOfFour, refuse, transposed } from './nodes.js';
+import { biasPanels, floats, integers, weightPanels } from './panels.js';
+import { ACTIVATION, LOAD, type Plan, type ProductOptions } from './plan.js';
+import { type Step, TILE_COLUMNS } from './steps.js';
 
 /**
  * Turns a recorded graph into steps, drawing into each product what surrounds it:
@@ -37,24 +23,6 @@ export interface Plan {
  */
 export function lower(input: Node, outputs: readonly Node[], capacity: number): Plan {
   return new Lowering(outputs, capacity).plan(input, outputs);
-}
-
-/** What a product reads and writes besides its matrix. */
-interface ProductOptions {
-  readonly label: string;
-  readonly x: Region;
-  readonly y: Region;
-  readonly matrix: Matrix;
-  readonly bias?: HostTensor | undefined;
-  readonly norm?: LayerNormWeights<Node> | undefined;
-  readonly residual?: Region | undefined;
-  readonly tokens: number;
-  readonly load?: keyof typeof LOAD;
-  readonly side?: number;
-  readonly channels?: number;
-  readonly activation?: keyof typeof ACTIVATION;
-  readonly columns?: Region;
-  readonly stride?: number;
 }
 
 class Lowering {
@@ -409,32 +377,4 @@ class Lowering {
     this.#done(node.x);
     return y;
   }
-}
-
-/** Exchanges the last two axes of [S, O, I]. */
-function transposed({ shape, data }: HostTensor): Float32Array {
-  const [, outputs, inputs] = shape as [number, number, number];
-  const result = new Float32Array(data.length);
-  for (let i = 0; i < data.length; i++) {
-    const subnet = Math.floor(i / (outputs * inputs));
-    const o = Math.floor(i / inputs) % outputs;
-    result[(subnet * inputs + (i % inputs)) * outputs + o] = data[i] as number;
-  }
-  return result;
-}
-
-function multipleOfFour(width: number, label: string): void {
-  if (width % 4 === 0) return;
-  throw new InvalidInputError(`The WebAssembly kernels read four channels at a time (${label}).`, {
-    expected: 'a config whose embed / heads and feature are multiples of 4',
-    actual: `a width of ${width}`,
-  });
-}
-
-function refuse(node: Node): never {
-  throw new SwinFaceError('INTERNAL', `No WebAssembly kernel computes ${node.op} (${node.label}) where it stands.`);
-}
-
-function host(node: Node): HostTensor {
-  return node.op === 'constant' ? node.tensor : refuse(node);
 }
