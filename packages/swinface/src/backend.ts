@@ -1,5 +1,5 @@
 import type { Similarity, UprightImage } from '@swinface/alignment';
-import type { LoadedModel, RawOutputs } from '@swinface/core';
+import type { LoadedModel, LoadProgress, RawOutputs, RemoteModel } from '@swinface/core';
 import type { CropGroup } from './crops.js';
 import type { EngineKind } from './types.js';
 
@@ -36,10 +36,15 @@ export interface Backend {
   dispose(): void;
 }
 
+/** A model in memory, or one whose weights are read when they are needed. */
+export type Model = LoadedModel | RemoteModel;
+
 /** What a backend is made from. */
 export interface BackendInput {
-  readonly model: LoadedModel;
+  readonly model: Model;
   readonly groups: readonly CropGroup[];
   readonly maxFaces: number;
   readonly signal: AbortSignal;
+  /** Bytes of the weights, where they are read. */
+  readonly onProgress?: (progress: LoadProgress) => void;
 }

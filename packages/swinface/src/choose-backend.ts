@@ -1,4 +1,4 @@
-import { InvalidInputError, UnsupportedDeviceError, WeightsInvalidError } from '@swinface/core';
+import { InvalidInputError, ModelDownloadError, UnsupportedDeviceError, WeightsInvalidError } from '@swinface/core';
 import type { Backend, BackendInput, EngineKind } from './backend.js';
 import type { Settings } from './options.js';
 import type { Choice } from './types.js';
@@ -11,11 +11,14 @@ export interface ChosenBackend {
 
 const NAMES: Readonly<Record<EngineKind, string>> = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'JavaScript' };
 
+const MODEL_AT_FAULT = [ModelDownloadError, WeightsInvalidError, InvalidInputError] as const;
+
 /**
  * The first engine of the choice's list that this machine can run. Code of an engine is loaded only when it is tried.
  *
  * @throws {UnsupportedDeviceError} if none can, saying why of each
- * @throws {WeightsInvalidError | InvalidInputError} if the model is at fault, which no other engine would change
+ * @throws {ModelDownloadError | WeightsInvalidError | InvalidInputError} if the model is at fault, which no other
+ * engine would change
  */
 export async function chooseBackend(input: BackendInput, settings: Settings): Promise<ChosenBackend> {
   const { kinds, reason } = await preferences(settings);
@@ -29,7 +32,7 @@ export async function chooseBackend(input: BackendInput, settings: Settings): Pr
       const choice = { kind, description: backend.description, ...(reasons ? { reason: reasons } : {}) };
       return { backend, choice };
     } catch (cause) {
-      if (cause instanceof WeightsInvalidError || cause instanceof InvalidInputError) throw cause;
+      if (MODEL_AT_FAULT.some((kind) => cause instanceof kind)) throw cause;
       input.signal.throwIfAborted();
       failures.push({ kind, cause });
     }

@@ -2,6 +2,7 @@ import { warpImage } from '@swinface/alignment';
 import type { HostTensor } from '@swinface/core';
 import { assembleWeights, type Engine, foldWeights, type ModelWeights, type OutputSelection } from '@swinface/core';
 import type { Backend, BackendInput } from './backend.js';
+import { loadWeights } from './weights.js';
 
 /** What an engine on the CPU is made from. */
 export interface CpuEngineInput {
@@ -14,16 +15,18 @@ export interface CpuEngineInput {
 /** The networks on engines that take crops from host memory; the crops are cut on the CPU. */
 export async function openCpuBackend(
   kind: 'wasm' | 'cpu',
-  { model, groups, maxFaces, signal }: BackendInput,
+  input: BackendInput,
   create: (input: CpuEngineInput) => Promise<Engine>,
 ): Promise<Backend> {
+  const { groups, maxFaces, signal } = input;
+  const tensors = await loadWeights(input);
   const engines: Engine[] = [];
   const dispose = () => {
     for (const engine of engines) engine.dispose();
   };
   try {
     for (const { selection } of groups) {
-      const weights = foldWeights(assembleWeights(selection, model.weights));
+      const weights = foldWeights(assembleWeights(selection, tensors));
       engines.push(await create({ selection, weights, maxFaces, signal }));
     }
   } catch (error) {

@@ -1,15 +1,8 @@
 import type { Similarity, UprightImage } from '@swinface/alignment';
-import {
-  DeviceLostError,
-  fetchModel,
-  type LoadedModel,
-  type LoadProgress,
-  type Manifest,
-  type RawOutputs,
-} from '@swinface/core';
+import { DeviceLostError, type Manifest, type RawOutputs, RemoteModel } from '@swinface/core';
 import type { FaceAnalysis } from '@swinface/postprocessing';
 import { untilAborted } from './abort.js';
-import type { Backend } from './backend.js';
+import type { Backend, Model } from './backend.js';
 import { type ChosenBackend, chooseBackend } from './choose-backend.js';
 import { type CropGroup, cropGroups } from './crops.js';
 import type { Settings } from './options.js';
@@ -17,6 +10,7 @@ import { analysisOf } from './results.js';
 import type { RunnerEvents } from './runner.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { Choice, EngineKind } from './types.js';
+import { outputsOf } from './weights.js';
 
 /** A device that is lost this often within {@link LOSS_WINDOW_MS} is not asked for again: something is wrong with it. */
 const MOST_LOSSES = 3;
@@ -39,23 +33,22 @@ export class Network {
   readonly #losses: number[] = [];
   /** Backends whose device was lost. */
   readonly #gone = new WeakSet<Backend>();
-  /** Undefined where the browser keeps the files, from which they can be had again. */
-  readonly #model: LoadedModel | undefined;
+  /** Weights that are not the caller's are not in memory: they can be read again, mostly from the browser's cache. */
+  readonly #model: Model;
   #choice: Choice<EngineKind>;
   #backend: Promise<Backend>;
   #maxSide: number | undefined;
   #fail: (error: DeviceLostError) => void = () => {};
 
   private constructor(
-    model: LoadedModel,
+    model: Model,
     groups: readonly CropGroup[],
     chosen: ChosenBackend,
     settings: Settings,
     events: RunnerEvents,
   ) {
     this.manifest = model.manifest;
-    // Large weights would lie around twice, here and on the GPU, for the rare day on which the device is lost.
-    this.#model = model.delivery && model.delivery.notKept === undefined ? undefined : model;
+    this.#model = model;
     this.groups = groups;
     this.#settings = settings;
     this.#events = events;
@@ -73,11 +66,25 @@ export class Network {
    */
   static async open(settings: Settings, signal: AbortSignal, events: RunnerEvents): Promise<Network> {
     const { onProgress } = events;
-    const { outputs, maxFaces } = settings;
-    const model = await loadModel(settings, signal, (progress) => onProgress({ stage: 'model', ...progress }));
+    const { outputs, maxFaces, cache } = settings;
+    const given = settings.model;
+    const byAddress = typeof given === 'string' || given instanceof URL;
+    const model = byAddress ? await RemoteModel.open(given, { cache, signal }) : given;
     const groups = cropGroups(model.manifest, outputs);
-    onProgress({ stage: 'engine', loaded: 0, total: 1 });
-    const chosen = await chooseBackend({ model, groups, maxFaces, signal }, settings);
+    const compiling = () => onProgress({ stage: 'engine', loaded: 0, total: 1 });
+    if (!byAddress) compiling();
+    const input = { model, groups, maxFaces, signal };
+    const chosen = await chooseBackend(
+      {
+        ...input,
+        // The network compiles while its weights are on their way; for people, one comes after the other.
+        onProgress: (progress) => {
+          onProgress({ stage: 'model', ...progress });
+          if (progress.loaded === progress.total) compiling();
+        },
+      },
+      settings,
+    );
     onProgress({ stage: 'engine', loaded: 1, total: 1 });
     return new Network(model, groups, chosen, settings, events);
   }
@@ -93,10 +100,7 @@ export class Network {
 
   /** Names of the outputs that are computed. */
   get outputs(): readonly string[] {
-    return this.groups.flatMap(({ selection }) => [
-      ...(selection.recognition ? ['Recognition'] : []),
-      ...selection.tasks.map(({ task }) => task.name),
-    ]);
+    return outputsOf(this.groups);
   }
 
   /**
@@ -207,9 +211,7 @@ export class Network {
   /** The same engine again if it can be had, else what the options allow. */
   async #chooseAgain(kind: EngineKind): Promise<ChosenBackend> {
     const { signal } = this.#life;
-    const model = this.#model ?? (await loadModel(this.#settings, signal));
-    if (hashes(model.manifest) !== hashes(this.manifest)) throw new Error('its model was replaced on the server');
-    const input = { model, groups: this.groups, maxFaces: this.#settings.maxFaces, signal };
+    const input = { model: this.#model, groups: this.groups, maxFaces: this.#settings.maxFaces, signal };
     for (const delay of RETRY_AFTER_MS) {
       await new Promise((resolve) => setTimeout(resolve, delay));
       signal.throwIfAborted();
@@ -227,18 +229,6 @@ export class Network {
     this.#life.abort();
     this.#backend.then((backend) => backend.dispose()).catch(() => undefined);
   }
-}
-
-/** What the weights are, whatever they are called. */
-const hashes = ({ shards }: Manifest): string => shards.map(({ sha256 }) => sha256).join();
-
-async function loadModel(
-  { model, outputs }: Settings,
-  signal: AbortSignal,
-  onProgress?: (progress: LoadProgress) => void,
-): Promise<LoadedModel> {
-  if (typeof model !== 'string' && !(model instanceof URL)) return model;
-  return fetchModel(model, { outputs, signal, ...(onProgress && { onProgress }) });
 }
 
 /** As `Promise.all`, but waits for every one before it throws the first failure: nothing goes on behind its back. */

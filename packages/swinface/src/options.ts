@@ -11,6 +11,7 @@ export interface Settings {
   readonly device: GPUDevice | undefined;
   readonly locator: LocatorOption;
   readonly thread: ThreadOption;
+  readonly cache: boolean;
   /**
    * Absolute wherever there is a page. `tfjsWasm` is undefined where tfjs finds its files itself: outside pages; `worker`
    * where the bundler's address is to be used.
@@ -42,7 +43,7 @@ const ASSETS: readonly string[] = [...Object.keys(DEFAULT_ASSETS), 'tfjsWasm', '
  */
 export function checkedOptions(options: FaceAnalyzerOptions): Settings {
   const { model, outputs, maxFaces = 16, engine = 'auto', device, locator = 'auto' } = options ?? {};
-  const { thread = 'auto', assets = {} } = options ?? {};
+  const { thread = 'auto', cache = true, assets = {} } = options ?? {};
   if (!(typeof model === 'string' ? model !== '' : model instanceof URL || isLoadedModel(model))) {
     throw invalid('model', 'the address of a manifest, such as "/models/swinface-nano.json", or a loaded model', model);
   }
@@ -55,6 +56,7 @@ export function checkedOptions(options: FaceAnalyzerOptions): Settings {
     throw invalid('locator', `one of ${LOCATORS.join(', ')}, or a FaceLocator`, locator);
   }
   if (!THREADS.includes(thread)) throw invalid('thread', `one of ${THREADS.join(', ')}`, thread);
+  if (typeof cache !== 'boolean') throw invalid('cache', 'true or false', cache);
   const tied = device ? 'device' : isLocator(locator) ? 'locator' : undefined;
   if (thread === 'worker' && tied) {
     throw new InvalidInputError(`The work cannot be done in a worker with an own ${tied}: it cannot go there.`, {
@@ -74,6 +76,7 @@ export function checkedOptions(options: FaceAnalyzerOptions): Settings {
     device,
     locator,
     thread: tied ? 'main' : thread,
+    cache,
     assets: {
       mediapipeWasm: absolute(assets.mediapipeWasm ?? DEFAULT_ASSETS.mediapipeWasm),
       landmarkModel: absolute(assets.landmarkModel ?? DEFAULT_ASSETS.landmarkModel),

@@ -149,6 +149,12 @@ export interface FaceAnalyzerOptions {
   readonly device?: GPUDevice;
   readonly locator?: LocatorOption;
   readonly thread?: ThreadOption;
+  /**
+   * Whether the model's files are kept in the browser's Cache Storage, so that the next visit loads none of them and
+   * works offline. What is kept says nothing about the visitor; `caches.delete('swinface-models')` removes it.
+   * Default true.
+   */
+  readonly cache?: boolean;
   readonly assets?: Partial<AssetUrls>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;

@@ -1,7 +1,9 @@
 import { GpuWarp } from '@swinface/alignment';
-import { assembleWeights, foldWeights } from '@swinface/core';
-import { requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
+import { assembleWeights, foldWeights, type OutputSelection } from '@swinface/core';
+import { type CompileOptions, requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
+import { anySignal } from './abort.js';
 import type { Backend, BackendInput } from './backend.js';
+import { loadWeights, outputsOf } from './weights.js';
 
 /**
  * The networks on WebGPU: pictures become textures, crops are cut straight into the networks' inputs, and warp and
@@ -9,12 +11,12 @@ import type { Backend, BackendInput } from './backend.js';
  *
  * @param shared a device of the caller's, which is not destroyed; else one is requested
  */
-export async function openWebGpuBackend(
-  { model, groups, maxFaces, signal }: BackendInput,
-  shared: GPUDevice | undefined,
-): Promise<Backend> {
+export async function openWebGpuBackend(input: BackendInput, shared: GPUDevice | undefined): Promise<Backend> {
+  const { groups, maxFaces, signal } = input;
   const device = shared ?? (await requestDevice()).device;
   const engines: WebGpuEngine[] = [];
+  /** Ends the reading of weights that nobody waits for any more. */
+  const ended = new AbortController();
   let warp: GpuWarp | undefined;
   const dispose = () => {
     warp?.dispose();
@@ -23,11 +25,13 @@ export async function openWebGpuBackend(
   };
   try {
     warp = await GpuWarp.create(device);
+    const weightsOf = weightsFor(input, anySignal(signal, ended.signal));
     for (const { selection } of groups) {
-      const weights = foldWeights(assembleWeights(selection, model.weights));
+      const weights = weightsOf(selection);
       engines.push(await WebGpuEngine.compile({ device, selection, weights, maxFaces, signal }));
     }
   } catch (error) {
+    ended.abort(error);
     dispose();
     throw error;
   }
@@ -56,4 +60,20 @@ export async function openWebGpuBackend(
       };
     },
   };
+}
+
+/**
+ * Weights for the engine of a group: of a single one as they arrive; several read the same ones, so these come at once.
+ */
+function weightsFor(
+  input: BackendInput,
+  signal: AbortSignal,
+): (selection: OutputSelection) => CompileOptions['weights'] {
+  const { model, groups, onProgress } = input;
+  if (groups.length === 1 && !('weights' in model)) {
+    return () => model.read({ outputs: outputsOf(groups), signal, onProgress });
+  }
+  const tensors = loadWeights({ ...input, signal });
+  tensors.catch(() => {}); // Told to the engine that waits for it.
+  return async (selection) => foldWeights(assembleWeights(selection, await tensors));
 }

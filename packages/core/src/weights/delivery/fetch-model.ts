@@ -1,6 +1,5 @@
 import type { WeightMap } from '../assemble.js';
 import type { Manifest } from '../manifest-types.js';
-import { widen } from '../read.js';
 import { type Delivery, type OpenModelOptions, type ReadModelOptions, RemoteModel } from './remote-model.js';
 
 /** Checked weights and their passport. */
@@ -29,6 +28,6 @@ export type FetchModelOptions = OpenModelOptions & ReadModelOptions;
  */
 export async function fetchModel(url: string | URL, options: FetchModelOptions = {}): Promise<LoadedModel> {
   const model = await RemoteModel.open(url, options);
-  const weights = await widen(model.read(options));
+  const weights = await model.load(options);
   return { manifest: model.manifest, weights, delivery: model.delivery };
 }

@@ -1,8 +1,9 @@
 import { selectOutputs } from '../../config.js';
 import { InvalidInputError, ModelDownloadError } from '../../errors.js';
+import type { WeightMap } from '../assemble.js';
 import { parseManifest } from '../manifest.js';
 import type { Manifest, ManifestShard } from '../manifest-types.js';
-import { findDamage, readStored, type StoredWeights, verifyShard } from '../read.js';
+import { findDamage, readStored, type StoredWeights, verifyShard, widen } from '../read.js';
 import { download, downloadError, tryDownload } from './download.js';
 import { inOrder } from './in-order.js';
 import { ModelCache } from './model-cache.js';
@@ -128,6 +129,15 @@ export class RemoteModel {
     });
     await Promise.all(storing);
     if (!this.#offline) await this.#cache?.complete(this.#address.href, this.#text);
+  }
+
+  /**
+   * All tensors of {@link read} as float32, by checkpoint name.
+   *
+   * @throws as {@link read}
+   */
+  load(options?: ReadModelOptions): Promise<WeightMap> {
+    return widen(this.read(options));
   }
 
   /** A shard's verified bytes, from the cache or the network. */
