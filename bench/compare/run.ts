@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -189,7 +189,7 @@ async function measure(
   for (const address of PHOTOS) {
     progress(`${name}: ${address}`);
     const { faces, milliseconds } = await call(page, 'steady', address, rounds);
-    const { median, low, high } = spread(milliseconds);
+    const { median, q1: low, q3: high } = spread(milliseconds);
     photos.push({ photo: address.replace(/^.*\//, ''), faces, median, low, high });
   }
   const verification = lfw ? await verify(page, lfw, (line) => progress(`${name}: ${line}`)) : undefined;
@@ -209,41 +209,29 @@ async function verify(
   { list, pairs: pairList }: { list: string; pairs: string },
   progress: (line: string) => void,
 ): Promise<NonNullable<Row['verification']>> {
-  const { readFile } = await import('node:fs/promises');
   const dataset = await readDataset(resolve(process.env.INIT_CWD ?? '.', list));
   const { pairs } = parsePairs(await readFile(resolve(process.env.INIT_CWD ?? '.', pairList), 'utf8'), dataset.samples);
   const files = new ImageFiles(dataset.folder);
   let image: Buffer = Buffer.alloc(0);
   await page.route('**/lfw-image', (route) => route.fulfill({ body: image }));
   const wanted = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
-  const embeddings = new Map<number, Float32Array>();
+  let missed = 0;
   for (const [done, index] of wanted.entries()) {
     const sample = dataset.samples[index];
     if (!sample) continue;
     image = await files.read(sample);
-    embeddings.set(index, Float32Array.from(await call(page, 'embed', '/lfw-image')));
+    if (!(await call(page, 'remember', '/lfw-image', index))) missed++;
     if ((done + 1) % 200 === 0) progress(`${done + 1} of ${wanted.length} faces`);
   }
   await files.close();
-  const scored = pairs.map(({ first, second, same, fold }) => ({
-    similarity: cosine(embeddings.get(first), embeddings.get(second)),
-    same,
-    fold,
-  }));
+  const similarities = await call(
+    page,
+    'similarities',
+    pairs.map(({ first, second }) => [first, second] as const),
+  );
+  const scored = pairs.map(({ same, fold }, pair) => ({ similarity: similarities[pair] ?? 0, same, fold }));
   const { accuracy, standardError } = foldAccuracy(scored);
-  const missed = [...embeddings.values()].filter(({ length }) => length === 0).length;
   return { accuracy, standardError, missed, faces: wanted.length };
-}
-
-function cosine(a: Float32Array | undefined, b: Float32Array | undefined): number {
-  if (!a?.length || a.length !== b?.length) return 0;
-  let [dot, aa, bb] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    dot += (a[i] ?? 0) * (b[i] ?? 0);
-    aa += (a[i] ?? 0) ** 2;
-    bb += (b[i] ?? 0) ** 2;
-  }
-  return dot / Math.sqrt(aa * bb);
 }
 
 function table(rows: readonly Row[]): string[] {

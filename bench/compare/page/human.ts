@@ -1,5 +1,3 @@
-import type { Human as HumanType } from '@vladmandic/human';
-
 /** A library behind the questions of the comparison. */
 export interface Contestant {
   /** Which engine it chose. */
@@ -8,11 +6,13 @@ export interface Contestant {
   analyze(image: ImageBitmap): Promise<number>;
   /** Embedding of the largest face; empty where none is found. */
   embed(image: ImageBitmap): Promise<Float32Array>;
+  /** As the library measures it; more is more alike. */
+  similarity(a: Float32Array, b: Float32Array): number;
 }
 
 /** @vladmandic/human with its face models, its caching between frames switched off, everything else as it comes. */
 export async function openHuman(backend: 'wasm' | 'humangl'): Promise<Contestant> {
-  const { Human } = (await import('@vladmandic/human/dist/human.esm.js')) as unknown as { Human: typeof HumanType };
+  const { Human } = await import('@vladmandic/human');
   const human = new Human({
     backend,
     modelBasePath: '/human',
@@ -47,5 +47,6 @@ export async function openHuman(backend: 'wasm' | 'humangl'): Promise<Contestant
       const [largest] = [...faces].sort((a, b) => area(b) - area(a));
       return Float32Array.from(largest?.embedding ?? []);
     },
+    similarity: (a, b) => human.match.similarity([...a], [...b]),
   };
 }

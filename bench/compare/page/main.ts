@@ -10,6 +10,7 @@ export const CONTESTANTS: Readonly<Record<string, () => Promise<Contestant>>> = 
 };
 
 let contestant: Contestant | undefined;
+const remembered = new Map<number, Float32Array>();
 
 async function picture(address: string): Promise<ImageBitmap> {
   const response = await fetch(address);
@@ -45,10 +46,20 @@ const calls = {
     return { faces, milliseconds };
   },
 
-  /** Embedding of the largest face; empty where none is found. */
-  async embed(photo: string): Promise<number[]> {
+  /** Remembers the largest face of a photo; false where none is found. */
+  async remember(photo: string, id: number): Promise<boolean> {
     if (!contestant) throw new Error('Nothing has been started.');
-    return Array.from(await contestant.embed(await picture(photo)));
+    const embedding = await contestant.embed(await picture(photo));
+    if (embedding.length > 0) remembered.set(id, embedding);
+    return embedding.length > 0;
+  },
+
+  /** How alike remembered faces are, as the library itself measures it; 0 where one was not found. */
+  similarities(pairs: readonly (readonly [number, number])[]): number[] {
+    return pairs.map(([first, second]) => {
+      const [a, b] = [remembered.get(first), remembered.get(second)];
+      return contestant && a && b ? contestant.similarity(a, b) : 0;
+    });
   },
 };
 

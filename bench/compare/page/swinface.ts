@@ -1,3 +1,4 @@
+import { cosineSimilarity } from '@swinface/postprocessing';
 import { FaceAnalyzer } from 'swinface';
 import type { Contestant } from './human.js';
 
@@ -8,5 +9,6 @@ export async function openSwinFace(engine: 'auto' | 'webgpu'): Promise<Contestan
     description: `swinface, ${analyzer.engine.description}`,
     analyze: async (image) => (await analyzer.analyze(image)).length,
     embed: async (image) => (await analyzer.analyze(image))[0]?.embedding ?? new Float32Array(),
+    similarity: cosineSimilarity,
   };
 }
