@@ -40,10 +40,15 @@ export default defineConfig({
     screenshot: 'only-on-failure',
   },
   projects: [
-    { name: 'pages', testIgnore: ['webcam.spec.ts', 'embed.spec.ts'], use: chromium(...WEBGPU_ARGS) },
+    {
+      name: 'pages',
+      testIgnore: ['webcam.spec.ts', 'embed.spec.ts', 'bundlers.spec.ts'],
+      use: chromium(...WEBGPU_ARGS),
+    },
     { name: 'webcam', testMatch: 'webcam.spec.ts', use: chromium(...WEBGPU_ARGS, ...CAMERA_ARGS) },
     // The widget's own manners, on the engine that is quickest without a GPU; its promise to strangers on WebGPU too.
     { name: 'embed', testMatch: 'embed.spec.ts', use: { ...chromium(...CAMERA_ARGS), baseURL: EMBED } },
+    { name: 'bundlers', testMatch: 'bundlers.spec.ts', use: chromium() },
     {
       name: 'embed on WebGPU',
       testMatch: 'embed.spec.ts',

@@ -23,4 +23,4 @@ const published = {
   },
 };
 
-export default { globs: ['src/element.ts'], litelement: true, plugins: [published] };
+export default { globs: ['src/element.ts'], litelement: true, packagejson: false, plugins: [published] };

@@ -28,14 +28,15 @@ export const manifestOf = async (name) => JSON.parse(await readFile(inRepo('pack
 /**
  * Packs built packages as they would be published.
  *
+ * @param {readonly string[]} [names] folders of the packages; all public ones by default
  * @returns {Promise<Map<string, string>>} tarballs by the name of their folder
  */
-export async function packPackages() {
+export async function packPackages(names = PUBLIC_PACKAGES) {
   const folder = inRepo(TARBALLS);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const tarballs = new Map();
-  for (const name of PUBLIC_PACKAGES) {
+  for (const name of names) {
     const args = ['pack', '--json', '--ignore-scripts', '--silent', '--pack-destination', folder];
     const report = Object.values(JSON.parse(await npm(inRepo('packages', name), args)));
     tarballs.set(name, join(folder, report[0].filename));

@@ -61,7 +61,10 @@ export function lines({ age, expression, gender, attributes }: ReportedFace, str
     const value = strings.genders[label];
     found.push({ output: 'Gender', name: strings.gender, value, note: percent.format(probabilities[label]) });
   }
-  const seen = (Object.keys(attributes) as AttributeName[]).filter((name) => attributes[name]);
+  const seen = (Object.keys(attributes) as AttributeName[]).filter(
+    // What is absent is not seen.
+    (name) => attributes[name] && name !== 'No Beard',
+  );
   if (seen.length > 0) {
     const list = new Intl.ListFormat(strings.locale, { type: 'unit' });
     found.push({

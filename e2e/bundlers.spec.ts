@@ -1,0 +1,112 @@
+import { execFile, spawn } from 'node:child_process';
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Page } from '@playwright/test';
+import { PAGE_PACKAGES } from '../scripts/lib/build-package.mjs';
+import { inRepo } from '../scripts/lib/repo.mjs';
+import { packPackages, strangersFolder } from '../scripts/lib/strangers.mjs';
+import { serve } from '../scripts/serve.mjs';
+import { BUNDLER_NAMES, bundle, copyAssets } from './bundlers/bundle.mjs';
+import { expect, isTrained, test } from './fixtures.js';
+
+const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'";
+
+interface Report {
+  readonly error?: string;
+  readonly ages: readonly (number | undefined)[];
+  readonly engine: string;
+  readonly thread: string;
+  readonly reason?: string;
+  readonly widget: boolean;
+}
+
+async function expectReport(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.waitForFunction(() => 'report' in globalThis);
+  const report = await page.evaluate(() => (globalThis as unknown as { report: Promise<Report> }).report);
+  expect(report.error).toBeUndefined();
+  expect(report.ages).toHaveLength(3);
+  for (const age of report.ages) {
+    if (isTrained) expect(age).toBeGreaterThan(15);
+    if (isTrained) expect(age).toBeLessThan(50);
+  }
+  // In the worker, or the bundler did not find it.
+  expect(report.thread, report.reason).toBe('worker');
+  expect(report.widget).toBe(true);
+  await expect(page.locator('swin-face').getByRole('button', { name: 'Start the camera' })).toBeVisible();
+}
+
+let tarballs: readonly string[] = [];
+
+test.beforeAll(async () => {
+  tarballs = [...(await packPackages(PAGE_PACKAGES)).values()];
+});
+
+test.describe(() => {
+  let folder = '';
+
+  test.beforeAll(async () => {
+    folder = await strangersFolder('bundlers', tarballs);
+  });
+
+  for (const name of BUNDLER_NAMES) {
+    test(`${name}: the packed packages bundle, find their worker, and run under a strict policy`, async ({
+      browser,
+    }) => {
+      const out = await bundle(name, folder);
+      const server = await serve({ root: out, policy: POLICY, port: 0 });
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      page.on('console', (message) => {
+        if (/content security policy|404/i.test(message.text())) complaints.push(message.text());
+      });
+      const foreign: string[] = [];
+      page.on('request', (request) => {
+        if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(server.url)) foreign.push(request.url());
+      });
+      try {
+        await expectReport(page, server.url);
+        expect(foreign).toEqual([]);
+        expect(complaints.filter((text) => !text.includes('favicon'))).toEqual([]);
+      } finally {
+        await context.close();
+        await server.close();
+      }
+    });
+  }
+});
+
+// A quarter of a gigabyte to install: `npm run fixtures` runs it, `npm test` does not.
+if (process.env.FIXTURES_NEXT) {
+  test('Next.js: renders the widget on a server, and analyses in the browser', async ({ browser }) => {
+    const folder = await strangersFolder('next', tarballs, { next: '16.4.6', react: '19.3.1', 'react-dom': '19.3.1' });
+    await cp(inRepo('e2e/bundlers/next/app'), join(folder, 'app'), { recursive: true });
+    await copyAssets(join(folder, 'public'));
+    const program = join(folder, 'node_modules/next/dist/bin/next');
+    const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1' };
+    await promisify(execFile)(process.execPath, [program, 'build'], { cwd: folder, env });
+    const port = Number(process.env.E2E_PORT ?? 4699) + 2;
+    const server = spawn(process.execPath, [program, 'start', '--port', String(port)], { cwd: folder, env });
+    const context = await browser.newContext();
+    try {
+      const url = `http://localhost:${port}/`;
+      await expect
+        .poll(() =>
+          fetch(url).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        )
+        .toBe(200);
+      const html = await (await fetch(url)).text();
+      expect(html).toContain('<swin-face');
+      expect(html).toContain('data-imported="function"');
+      await expectReport(await context.newPage(), url);
+    } finally {
+      await context.close();
+      server.kill();
+    }
+  });
+}

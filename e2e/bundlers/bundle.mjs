@@ -1,0 +1,84 @@
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { inRepo } from '../../scripts/lib/repo.mjs';
+
+const HERE = inRepo('e2e/bundlers');
+
+/** What a page of the SDK serves beside its code, at the addresses that are the SDK's defaults. */
+export async function copyAssets(out) {
+  const assets = inRepo('dist/embed/static');
+  await mkdir(join(out, 'assets'), { recursive: true });
+  await cp(join(assets, 'faces'), join(out, 'assets'), { recursive: true });
+  await cp(join(assets, 'models'), join(out, 'models'), { recursive: true });
+  await cp(inRepo('dist/embed/pictures/team.jpg'), join(out, 'photo.jpg'));
+}
+
+const BUNDLERS = {
+  async vite(root, outDir) {
+    const { build } = await import('vite');
+    await build({
+      configFile: false,
+      root,
+      logLevel: 'error',
+      define: { WORKER_URL: 'undefined' },
+      worker: { format: 'es' },
+      build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 4000 },
+    });
+  },
+  async webpack(root, outDir) {
+    const { default: webpack } = await import('webpack');
+    const compiler = webpack({
+      context: root,
+      mode: 'production',
+      devtool: false,
+      entry: './main.js',
+      output: { path: outDir, filename: 'main.js', publicPath: '/' },
+      plugins: [new webpack.DefinePlugin({ WORKER_URL: 'undefined' })],
+      performance: false,
+    });
+    const stats = await promisify(compiler.run.bind(compiler))();
+    if (stats.hasErrors()) throw new Error(stats.toString({ all: false, errors: true }));
+    await promisify(compiler.close.bind(compiler))();
+    await cp(join(root, 'index.html'), join(outDir, 'index.html'));
+  },
+  /** Follows no `new URL(...)`: the worker is an entry of its own, and the application names it. */
+  async esbuild(root, outDir) {
+    const { build } = await import('esbuild');
+    await build({
+      absWorkingDir: root,
+      entryPoints: { main: './main.js', worker: 'swinface/worker' },
+      outdir: outDir,
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      minify: true,
+      target: 'es2022',
+      define: { WORKER_URL: '"/worker.js"' },
+      logLevel: 'error',
+    });
+    await cp(join(root, 'index.html'), join(outDir, 'index.html'));
+  },
+};
+
+/** Names of the bundlers that {@link bundle} knows. */
+export const BUNDLER_NAMES = Object.keys(BUNDLERS);
+
+/**
+ * Bundles the stranger's application.
+ *
+ * @param {string} name of the bundler
+ * @param {string} folder where the packages are installed
+ * @returns {Promise<string>} folder to serve
+ */
+export async function bundle(name, folder) {
+  const root = join(folder, name);
+  const out = join(folder, `${name}-out`);
+  await rm(root, { recursive: true, force: true });
+  await rm(out, { recursive: true, force: true });
+  await cp(join(HERE, 'app'), root, { recursive: true });
+  await writeFile(join(root, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  await BUNDLERS[name](root, out);
+  await copyAssets(out);
+  return out;
+}
