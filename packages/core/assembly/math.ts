@@ -1,9 +1,13 @@
 /** Functions of four numbers at a time. */
 import { madd } from './tile';
 
-/** e^x for x <= 0; below -87 the result is that of -87, which is 0 to anyone who adds it to 1. */
+/**
+ * e^x for x <= 0, and 0 below -80: next to 1 that is nothing, and what follows would be numbers so small that processors
+ * compute with them a hundred times slower.
+ */
 export function exp(x: v128): v128 {
-  x = f32x4.max(x, f32x4.splat(-87));
+  const counts = f32x4.gt(x, f32x4.splat(-80));
+  x = f32x4.max(x, f32x4.splat(-80));
   // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, so that n ln 2 is exact where it matters (Cody & Waite).
   const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504088896)));
   let r = madd(n, f32x4.splat(-0.693359375), x);
@@ -18,7 +22,7 @@ export function exp(x: v128): v128 {
   p = madd(p, f32x4.mul(r, r), f32x4.add(r, f32x4.splat(1)));
   // Times 2^n, by the exponent's bits.
   const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  return f32x4.mul(p, power);
+  return v128.and(f32x4.mul(p, power), counts);
 }
 
 /** x * Phi(x) with the error function of Abramowitz & Stegun 7.1.26, within 1.5e-7. */

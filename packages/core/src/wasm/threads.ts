@@ -35,6 +35,8 @@ export class ThreadPool {
   readonly #control: Int32Array;
   readonly #steps: number;
   #finish: ((error?: Error) => void) | undefined;
+  /** Why no run can succeed any more: the other threads wait for one that is gone. */
+  #broken: Error | undefined;
 
   private constructor(workers: readonly Worker[], control: SharedArrayBuffer, steps: number) {
     this.#workers = workers;
@@ -46,7 +48,7 @@ export class ThreadPool {
       };
       worker.onerror = (event) => {
         event.preventDefault();
-        this.#finish?.(new Error(`A thread of the network failed: ${event.message}`));
+        this.#end(new Error(`A thread of the network failed: ${event.message}`));
       };
     }
   }
@@ -99,11 +101,12 @@ export class ThreadPool {
   }
 
   /** Computes every step for some faces. */
-  run(faces: number): Promise<void> {
+  async run(faces: number): Promise<void> {
+    if (this.#broken) throw this.#broken;
     const control = this.#control;
     control.fill(0, CONTROL.next, CONTROL.next + this.#steps);
     Atomics.store(control, CONTROL.faces, faces);
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       this.#finish = (error) => (error ? reject(error) : resolve());
       Atomics.add(control, CONTROL.run, 1);
       Atomics.notify(control, CONTROL.run);
@@ -112,8 +115,13 @@ export class ThreadPool {
 
   /** Ends the threads; a run under way rejects. */
   dispose(): void {
+    this.#end(new Error('The threads were ended.'));
+  }
+
+  #end(error: Error): void {
+    this.#broken = error;
     for (const worker of this.#workers) worker.terminate();
-    this.#finish?.(new Error('The threads were ended.'));
+    this.#finish?.(error);
   }
 }
 

@@ -38,7 +38,7 @@ describe('WasmEngine', () => {
     expect(lines.filter(({ passed }) => !passed)).toEqual([]);
     // Two float32 networks' worth of rounding, not the bar's room for other adapters.
     expect(Math.max(...lines.map(({ max }) => max))).toBeLessThan(2e-5);
-  });
+  }, 300_000);
 
   it('agrees with the reference on every face, in passes of four and what is left', async () => {
     const { selection, plain, engine } = await tiny(7);
