@@ -12,6 +12,9 @@ import { expect, isTrained, test } from './fixtures.js';
 
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'";
 
+/** The second locator: optional, and what the tests fall back to where MediaPipe's model cannot be had. */
+const LOCATOR = { '@vladmandic/face-api': '1.7.15' };
+
 interface Report {
   readonly error?: string;
   readonly ages: readonly (number | undefined)[];
@@ -47,7 +50,7 @@ test.describe(() => {
   let folder = '';
 
   test.beforeAll(async () => {
-    folder = await strangersFolder('bundlers', tarballs);
+    folder = await strangersFolder('bundlers', tarballs, LOCATOR);
   });
 
   for (const name of BUNDLER_NAMES) {
@@ -81,9 +84,14 @@ test.describe(() => {
 // A quarter of a gigabyte to install: `npm run fixtures` runs it, `npm test` does not.
 if (process.env.FIXTURES_NEXT) {
   test('Next.js: renders the widget on a server, and analyses in the browser', async ({ browser }) => {
-    const folder = await strangersFolder('next', tarballs, { next: '16.4.6', react: '19.3.1', 'react-dom': '19.3.1' });
+    const folder = await strangersFolder('next', tarballs, {
+      ...LOCATOR,
+      next: '16.4.6',
+      react: '19.3.1',
+      'react-dom': '19.3.1',
+    });
     await cp(inRepo('e2e/bundlers/next/app'), join(folder, 'app'), { recursive: true });
-    await copyAssets(join(folder, 'public'));
+    await copyAssets(folder, join(folder, 'public'));
     const program = join(folder, 'node_modules/next/dist/bin/next');
     const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1' };
     await promisify(execFile)(process.execPath, [program, 'build'], { cwd: folder, env });

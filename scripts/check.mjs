@@ -2,10 +2,12 @@
 import { installModules } from './lib/modules.mjs';
 import { runTool } from './lib/process.mjs';
 import { main, say, since } from './lib/repo.mjs';
+import { checkPackages } from './packages.mjs';
 
+const TYPES = 'types';
 const CHECKS = [
   ['format, lint, import cycles', '@biomejs/biome/bin/biome', ['ci', '--error-on-warnings', '.']],
-  ['types', 'typescript/bin/tsc', ['-b']],
+  [TYPES, 'typescript/bin/tsc', ['-b']],
   ['unused files, exports and dependencies', 'knip/bin/knip.js', ['--no-config-hints']],
   ['undocumented public symbols', 'typedoc/bin/typedoc', ['--emit', 'none', '--logLevel', 'Warn']],
 ];
@@ -18,6 +20,9 @@ await main(async () => {
     if ((await runTool(bin, args)) === 0) say.done(`${what} (${since(start)})`);
     else failed.push(what);
   }
+  // Types are there by now, unless they do not check.
+  if (!failed.includes(TYPES) && (await checkPackages({ types: false })) !== 0)
+    failed.push('packages as strangers get them');
   for (const what of failed) say.fail(what);
   return failed.length === 0 ? 0 : 1;
 });

@@ -16,10 +16,13 @@ const HEAVY = ['@mediapipe/*', '@tensorflow/*', '@vladmandic/*'];
 
 const execute = promisify(execFile);
 
-/** Subpaths that are code: `.`, `./webgpu` ... */
+/** Scripts that run as workers: nobody imports them. */
+const WORKERS = ['./worker', './wasm/thread'];
+
+/** Subpaths that are imported: `.`, `./webgpu` ... */
 const entriesOf = ({ name, exports }) =>
   Object.entries(exports)
-    .filter(([, target]) => target.default !== undefined)
+    .filter(([path, target]) => target.default !== undefined && !WORKERS.includes(path))
     .map(([path]) => name + path.slice(1));
 
 /** Both tools' complaints about one tarball. */

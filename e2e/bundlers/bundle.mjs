@@ -1,15 +1,24 @@
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inRepo } from '../../scripts/lib/repo.mjs';
 
 const HERE = inRepo('e2e/bundlers');
 
-/** What a page of the SDK serves beside its code, at the addresses that are the SDK's defaults. */
-export async function copyAssets(out) {
+/**
+ * Puts what the SDK loads beside its code where its defaults say, with the SDK's own tool.
+ *
+ * @param {string} folder where the packages are installed
+ * @param {string} out what is served
+ */
+export async function copyAssets(folder, out) {
   const assets = inRepo('dist/embed/static');
-  await mkdir(join(out, 'assets'), { recursive: true });
-  await cp(join(assets, 'faces'), join(out, 'assets'), { recursive: true });
+  const copy = join(folder, 'node_modules/.bin/swinface-assets');
+  await promisify(execFile)(process.execPath, [copy, join(out, 'assets')], { cwd: folder });
+  const landmarks = 'face_landmarker.task';
+  // Absent where it could not be had; face-api finds the faces then.
+  await cp(join(assets, 'faces', landmarks), join(out, 'assets', landmarks)).catch(() => undefined);
   await cp(join(assets, 'models'), join(out, 'models'), { recursive: true });
   await cp(inRepo('dist/embed/pictures/team.jpg'), join(out, 'photo.jpg'));
 }
@@ -79,6 +88,6 @@ export async function bundle(name, folder) {
   await cp(join(HERE, 'app'), root, { recursive: true });
   await writeFile(join(root, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   await BUNDLERS[name](root, out);
-  await copyAssets(out);
+  await copyAssets(folder, out);
   return out;
 }

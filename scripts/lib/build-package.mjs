@@ -75,6 +75,18 @@ const keepFileUrls = (src, entries) => ({
   },
 });
 
+/** Shaders without comments and indentation, which every visitor would download. */
+const plainShaders = {
+  name: 'plain-shaders',
+  enforce: 'pre',
+  async load(id) {
+    if (!id.endsWith('.wgsl?raw')) return undefined;
+    const text = await readFile(id.slice(0, -'?raw'.length), 'utf8');
+    const lines = text.split('\n').map((line) => line.replace(/\/\/.*$/, '').trim());
+    return `export default ${JSON.stringify(`${lines.filter(Boolean).join('\n')}\n`)};`;
+  },
+};
+
 /** Removes an earlier build's JavaScript and leaves the types, which tsc keeps track of by itself. */
 async function removeScripts(dist) {
   const entries = await readdir(dist, { recursive: true, withFileTypes: true }).catch(() => []);
@@ -96,7 +108,7 @@ export async function buildPackage(name) {
     base: './',
     logLevel: 'warn',
     publicDir: false,
-    plugins: [keepFileUrls(join(root, 'src'), entries)],
+    plugins: [plainShaders, keepFileUrls(join(root, 'src'), entries)],
     build: {
       lib: { entry: entries, formats: ['es'] },
       outDir: 'dist',
