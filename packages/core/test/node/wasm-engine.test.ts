@@ -27,18 +27,22 @@ async function tiny(maxFaces: number, config: ModelConfig = TINY, names?: readon
 const faces = (count: number) => syntheticInput('input', [count, 3, 112, 112]);
 
 describe('WasmEngine', () => {
-  it.each(['swinface-nano', 'swinface-t'] as const)('reproduces the golden outputs of %s', async (name) => {
-    const expected = await golden(name);
-    const selection = selectOutputs(expected.config);
-    const weights = foldWeights(assembleWeights(selection, expected.weights));
-    const engine = await WasmEngine.create({ selection, weights, maxFaces: 2, keepLevels: true });
-    const lines = compareWithGolden(expected, selection, await engine.run(expected.input.data, 2));
-    engine.dispose();
-    expect(lines.length).toBeGreaterThan(50);
-    expect(lines.filter(({ passed }) => !passed)).toEqual([]);
-    // Two float32 networks' worth of rounding, not the bar's room for other adapters.
-    expect(Math.max(...lines.map(({ max }) => max))).toBeLessThan(2e-5);
-  }, 300_000);
+  it.each(['swinface-nano', 'swinface-t'] as const)(
+    'reproduces the golden outputs of %s',
+    async (name) => {
+      const expected = await golden(name);
+      const selection = selectOutputs(expected.config);
+      const weights = foldWeights(assembleWeights(selection, expected.weights));
+      const engine = await WasmEngine.create({ selection, weights, maxFaces: 2, keepLevels: true });
+      const lines = compareWithGolden(expected, selection, await engine.run(expected.input.data, 2));
+      engine.dispose();
+      expect(lines.length).toBeGreaterThan(50);
+      expect(lines.filter(({ passed }) => !passed)).toEqual([]);
+      // Two float32 networks' worth of rounding, not the bar's room for other adapters.
+      expect(Math.max(...lines.map(({ max }) => max))).toBeLessThan(2e-5);
+    },
+    300_000,
+  );
 
   it('agrees with the reference on every face, in passes of four and what is left', async () => {
     const { selection, plain, engine } = await tiny(7);
