@@ -32,6 +32,7 @@ export { differentiate } from './graph/differentiate.js';
 export { type RunningStatistic, recordTrainingGraph, type TrainingGraph } from './graph/training-graph.js';
 export { type BatchStatistics, type RandomMask, type Regularisation, TrainingOps } from './graph/training-ops.js';
 export { HEADS, withHeads } from './heads.js';
+export { type MeasureOptions, type QuantizeOptions, quantize } from './quantize/index.js';
 export {
   type ObjectivesRecipe,
   type OptimiserRecipe,

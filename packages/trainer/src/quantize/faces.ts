@@ -29,15 +29,24 @@ export function chooseFaces(samples: readonly FaceSample[], count: number, pairs
 /**
  * Faces of the training parts of some sets, as many of each, as the network takes them.
  *
- * @returns RGB in [-1, 1], [faces, 3, 112, 112]
+ * @param zooms of the crops that the model reads; every face comes once in each
+ * @returns RGB in [-1, 1], [faces * zooms, 3, 112, 112]
  */
-export async function calibrationImages(lists: readonly string[], count: number): Promise<Float32Array> {
+export async function calibrationImages(
+  lists: readonly string[],
+  count: number,
+  zooms: readonly number[],
+): Promise<Float32Array> {
   const crops: Uint8Array[] = [];
   for (const list of lists) {
     const dataset = await readDataset(list);
     const training = dataset.samples.filter(({ split }) => split === 'train');
     const samples = spread(training.length > 0 ? training : dataset.samples, Math.ceil(count / lists.length));
-    for await (const item of cropSamples(dataset, samples, ARCFACE_CROP)) if ('crop' in item) crops.push(item.crop);
+    for (const scale of zooms) {
+      for await (const item of cropSamples(dataset, samples, { ...ARCFACE_CROP, scale })) {
+        if ('crop' in item) crops.push(item.crop);
+      }
+    }
   }
   const images = new Float32Array(crops.length * PIXELS);
   for (const [i, crop] of crops.entries()) writeInput(crop, false, images, i * PIXELS);

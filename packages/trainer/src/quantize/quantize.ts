@@ -82,6 +82,7 @@ export async function quantize(options: QuantizeOptions): Promise<{ path: string
   const dtype = STORAGE_TYPES[to];
   const normal = normalizeWeights(model.manifest.config, model.weights);
   const compensate = dtype === 'I8' && calibrate.length > 0;
+  if (dtype === 'I8' && !compensate) print('Without faces to calibrate by, each weight goes to its nearest step.');
   const rounded = compensate ? roundWeights(normal, () => PLAN, await moments(model, normal, options)) : normal;
   const { id: source, quantisation: _, ...passport } = model.manifest;
   const files = await packModel(base, { ...passport, id: source }, rounded, dtype);
@@ -122,7 +123,11 @@ export async function moments(
   normal: ReadonlyMap<string, HostTensor>,
   { calibrate = [], threads = availableParallelism(), print = () => {} }: MeasureOptions,
 ): Promise<ReadonlyMap<string, Float32Array>> {
-  const images = await calibrationImages(calibrate, CALIBRATION_FACES);
+  const images = await calibrationImages(
+    calibrate,
+    CALIBRATION_FACES,
+    manifest.crops.map(({ zoom }) => zoom),
+  );
   print(`Rounding by the activations of ${calibrate.map((list) => basename(list)).join(', ')}.`);
   return inputMoments(manifest.config, normal, images, threads);
 }
