@@ -7,6 +7,7 @@ import {
   type ModelConfig,
   mapWeights,
   selectOutputs,
+  storedAs,
   swinFace,
   type WeightMap,
 } from '@swinface/core';
@@ -54,7 +55,7 @@ class MomentOps extends OnnxOps {
   }
 }
 
-/** Checkpoint names of the matrices that the weight at a path of the assembled record holds, in stacking order. */
+/** Checkpoint names of the matrices that the weight at a path of the assembled record holds, in stacking order; none for the gate. */
 function checkpointNames(path: string, subnets: readonly number[]): string[] {
   const each = (name: (subnet: number) => string) => subnets.map(name);
   const [part, kind, index] = path.split('.');
@@ -63,8 +64,6 @@ function checkpointNames(path: string, subnets: readonly number[]): string[] {
   switch (kind) {
     case 'convs':
       return each((s) => `fam.nets.${s}.conv.convs.${index}.weight`);
-    case 'channel_attention':
-      return each((s) => `fam.nets.${s}.channel_attention.mlp.${index === 'fc1' ? 1 : 3}.weight`);
     case 'tss':
       return each((s) => `tss.nets.${s}.feature.${index === '0' ? 0 : 3}.weight`);
     default:
@@ -73,7 +72,7 @@ function checkpointNames(path: string, subnets: readonly number[]): string[] {
 }
 
 /**
- * Runs faces through the network and sums x x^T of the inputs of every matrix.
+ * Runs faces through the network and sums x x^T of the inputs of every matrix that is stored as int8.
  *
  * @param images RGB in [-1, 1], [count, 3, 112, 112]; what does not fill a last batch of eight is left out
  * @returns by checkpoint name [K, K]; matrices that read the same inputs share the array
@@ -106,7 +105,9 @@ export async function inputMoments(
   const outputs: { output: string; names: string[] }[] = [];
   for (const [path, values] of ops.moments) {
     const names = checkpointNames(path, selection.subnets);
-    for (const value of names.length > 0 ? values : []) {
+    const shape = weights.get(names[0] ?? '')?.shape ?? [];
+    if (storedAs(names[0] ?? '', shape, 'I8') !== 'I8') continue;
+    for (const value of values) {
       const output = `moment${outputs.length}`;
       graph.output(output, value);
       outputs.push({ output, names });

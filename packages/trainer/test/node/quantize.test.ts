@@ -387,7 +387,7 @@ test('inputMoments sums x x^T of exactly what each matrix reads', async () => {
     ['backbone.feature.2', 'recognition.feature.2', 0],
     ['tss.nets.0.feature.0', 'subnets.tss.0', 0],
     ['tss.nets.7.feature.3', 'subnets.tss.1', 7],
-    ['fam.nets.4.channel_attention.mlp.1', 'subnets.channel_attention.fc1', 4],
+    ['tss.nets.4.feature.0', 'subnets.tss.0', 4],
   ];
   for (const [name, path, subnet] of checks) {
     const sum = sumOf(`${path}.weight`, subnet);
@@ -405,6 +405,7 @@ test('inputMoments sums x x^T of exactly what each matrix reads', async () => {
   for (const [name, { shape, data }] of rounded) {
     expect(known.get(name)?.length, name).toBe((data.length / (shape[0] as number)) ** 2);
   }
+  expect(known.size).toBe(rounded.length);
   await expect(inputMoments(TINY, weights, images.data.subarray(0, 5), 1)).rejects.toThrow(/too few/);
 });
 
