@@ -2,11 +2,20 @@ import { SwinFaceError, UnsupportedDeviceError } from '../errors.js';
 import { Pacer } from '../pacer.js';
 import type { WeightDelivery } from './arrivals.js';
 import type { Choice } from './choice.js';
-import { type Binding, type Constant, foldDispatch, type Kernel, type Value, type Variant } from './kernel.js';
+import {
+  type Access,
+  type Binding,
+  type Constant,
+  foldDispatch,
+  type Kernel,
+  type Value,
+  type Variant,
+} from './kernel.js';
 import type { BufferLedger } from './ledger.js';
 import type { Plan } from './lower.js';
 import { type MemoryPlan, planMemory } from './memory.js';
 import { pipelineCache } from './pipelines.js';
+import { sizesOf } from './tuning/findings.js';
 
 export interface CompileHooks {
   /** Receives the fraction of the weights that is on the GPU, 0..1. */
@@ -15,20 +24,32 @@ export interface CompileHooks {
   readonly weights?: WeightDelivery | undefined;
 }
 
-/** One dispatch, ready to be encoded. */
+/** A range of a buffer, from its start. */
+export interface Range {
+  readonly buffer: GPUBuffer;
+  readonly bytes: number;
+}
+
+/** One dispatch, ready to be encoded, and what it takes to compute it another way. Holds no weights in host memory. */
 export interface Step {
   readonly label: string;
+  /** How it is computed, and the ways there are. */
+  readonly variant: Variant;
+  readonly variants: Kernel['variants'];
+  readonly sizes: readonly number[];
+  readonly accesses: readonly Access[];
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
+  /** Values, weights aside. */
+  readonly inputs: readonly Range[];
+  readonly output: Range;
   /** Workgroups in x and y for 1, 2 .. maxFaces faces; asked beforehand, because a kernel keeps its weights alive. */
   readonly grids: readonly (readonly [x: number, y: number])[];
 }
 
 /** Where an output is computed, and its place in the staging buffer in bytes. */
-export interface OutputBuffer {
-  readonly buffer: GPUBuffer;
+export interface OutputBuffer extends Range {
   readonly offset: number;
-  readonly bytes: number;
 }
 
 /** Encodes a step, for a number of faces. */
@@ -67,7 +88,10 @@ export async function build(
   assertLimits(device.limits, plan, memory);
   const cache = pipelineCache(device);
   const variants = plan.kernels.map(choose);
-  const pipelines = Promise.all(plan.kernels.map((kernel, i) => cache.pipeline(kernel, variants[i] as Variant)));
+  const accesses = plan.kernels.map(({ bindings }) => bindings.map(({ access }) => access));
+  const pipelines = Promise.all(
+    plan.kernels.map(({ label }, i) => cache.pipeline(label, accesses[i] as Access[], variants[i] as Variant)),
+  );
   pipelines.catch(() => {}); // Awaited below, but uploading may fail first.
   const allocator = new Allocator(device, ledger);
   const uploading = upload(plan, allocator, hooks);
@@ -91,10 +115,27 @@ export async function build(
     const { label } = kernel;
     const variant = variants[index] as Variant;
     const entries = [{ buffer: uniform }, ...resources].map((resource, binding) => ({ binding, resource }));
-    const bindGroup = device.createBindGroup({ label, layout: cache.layout(kernel), entries });
+    const bindGroup = device.createBindGroup({ label, layout: cache.layout(accesses[index] as Access[]), entries });
     const limit = device.limits.maxComputeWorkgroupsPerDimension;
     const grids = Array.from({ length: plan.maxFaces }, (_, i) => foldDispatch(variant.workgroups(i + 1), limit));
-    return { label, pipeline: ready[index] as GPUComputePipeline, bindGroup, grids };
+    const ranges = (wanted: Access) =>
+      kernel.bindings.flatMap(({ access, resource }): Range[] =>
+        access === wanted && resource.kind === 'value'
+          ? [{ buffer: bufferOf(resource), bytes: 4 * resource.length }]
+          : [],
+      );
+    return {
+      label,
+      variant,
+      variants: kernel.variants,
+      sizes: sizesOf(kernel.bindings),
+      accesses: accesses[index] as Access[],
+      pipeline: ready[index] as GPUComputePipeline,
+      bindGroup,
+      inputs: ranges('read'),
+      output: ranges('write')[0] as Range,
+      grids,
+    };
   });
   let offset = 0;
   const outputs = plan.outputs.map((value): OutputBuffer => {

@@ -3,14 +3,15 @@ import type { Engine, RawOutputs } from '../engine.js';
 import { InvalidInputError } from '../errors.js';
 import { swinFace } from '../model.js';
 import { deliver, type WeightsInput } from './arrivals.js';
-import { defaultChoice } from './choice.js';
-import { describeAdapter } from './device.js';
+import { foundChoice } from './choice.js';
+import { describeAdapter, isSoftware } from './device.js';
 import { RecordingOps } from './graph.js';
 import { lower } from './lower.js';
 import { mapParameters, parametersOf } from './parameters.js';
 import type { KernelTime } from './profile.js';
 import { Program, type ProgramStatistics } from './program.js';
 import type { Storage } from './storage.js';
+import { adapterKey, type Findings, findingsStore } from './tuning/findings.js';
 
 export interface CompileOptions {
   /** Stays the caller's: `dispose` does not destroy it. */
@@ -27,6 +28,11 @@ export interface CompileOptions {
   readonly maxFaces: number;
   /** Of the linear layers' and convolutions' weights; float32 by default. */
   readonly storage?: Storage;
+  /**
+   * `auto`, the default, finds the fastest kernels for this device while nothing else runs, within a fraction of a
+   * second, and remembers them; software adapters are known already. `off` uses what is known beforehand.
+   */
+  readonly tuning?: 'auto' | 'off';
   /** Reads FM1..FM4 back as well, for parity checks. */
   readonly keepLevels?: boolean;
   /** Aborts the compilation. */
@@ -51,6 +57,7 @@ export class WebGpuEngine implements Engine {
   readonly selection: OutputSelection;
   readonly #program: Program;
   readonly #keepLevels: boolean;
+  #tuned: Promise<void> = Promise.resolve();
 
   private constructor(program: Program, selection: OutputSelection, keepLevels: boolean) {
     this.#program = program;
@@ -68,7 +75,17 @@ export class WebGpuEngine implements Engine {
    * @throws the signal's reason if aborted
    */
   static async compile(options: CompileOptions): Promise<WebGpuEngine> {
-    const { device, selection, weights, maxFaces, storage = 'f32', keepLevels = false, signal, onProgress } = options;
+    const {
+      device,
+      selection,
+      weights,
+      maxFaces,
+      storage = 'f32',
+      tuning = 'auto',
+      keepLevels = false,
+      signal,
+      onProgress,
+    } = options;
     if (!Number.isInteger(maxFaces) || maxFaces < 1) {
       throw new InvalidInputError('maxFaces is invalid.', { expected: 'a positive integer', actual: String(maxFaces) });
     }
@@ -81,8 +98,17 @@ export class WebGpuEngine implements Engine {
     const outputs = [embedding, logits, ...(keepLevels ? levels : [])].filter((node) => node !== undefined);
     const plan = lower(input, outputs, { maxFaces, storage });
     const hooks = { signal, onProgress, weights: deliver(parameters, weights) };
-    const program = await Program.compile(device, plan, defaultChoice(device), hooks);
-    return new WebGpuEngine(program, selection, keepLevels);
+    const adapter = tuning === 'auto' && !isSoftware(device.adapterInfo) ? adapterKey(device.adapterInfo) : undefined;
+    const known = adapter === undefined ? new Map<string, string>() : await findingsStore.load(adapter);
+    const program = await Program.compile(device, plan, foundChoice(device, known, maxFaces), hooks);
+    const engine = new WebGpuEngine(program, selection, keepLevels);
+    if (adapter !== undefined) engine.#tuned = tuneAndRemember(program, adapter, known, signal);
+    return engine;
+  }
+
+  /** Settles when tuning has ended, however it ended; results do not depend on it. */
+  get tuned(): Promise<void> {
+    return this.#tuned;
   }
 
   get device(): GPUDevice {
@@ -178,5 +204,23 @@ export class WebGpuEngine implements Engine {
       ...(logits > 0 ? { logits: next() } : {}),
       ...(this.#keepLevels ? { levels: [next(), next(), next(), next()] as const } : {}),
     };
+  }
+}
+
+/** Most milliseconds of measuring after a compilation; what is left is found after the next one. */
+const TUNING_BUDGET = 300;
+
+/** Tunes a program. That it could not be finished, or not be kept, is nobody's failure. */
+async function tuneAndRemember(
+  program: Program,
+  adapter: string,
+  known: Findings,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    const { findings } = await program.tune(known, TUNING_BUDGET, signal);
+    if (findings.size > known.size) await findingsStore.save(adapter, findings);
+  } catch {
+    // Disposed, lost or aborted: whoever did that knows.
   }
 }

@@ -26,6 +26,9 @@ export type Binding =
   | { readonly access: 'read'; readonly resource: Value | Constant }
   | { readonly access: 'write'; readonly resource: Value };
 
+/** How a kernel uses what stands at a binding. */
+export type Access = Binding['access'];
+
 /** One dispatch of a plan: what it reads and writes, and the ways to compute it. */
 export interface Kernel {
   readonly label: string;

@@ -1,10 +1,10 @@
 import { SwinFaceError } from '../errors.js';
-import { codeOf, type Kernel, type Variant } from './kernel.js';
+import { type Access, codeOf, type Variant } from './kernel.js';
 
 const BUFFER_TYPES = { uniform: 'uniform', read: 'read-only-storage', write: 'storage' } as const;
 
 /** What a device has compiled so far: two networks of one shape share their pipelines. */
-class PipelineCache {
+export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #modules = new Map<string, GPUShaderModule>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
@@ -16,8 +16,8 @@ class PipelineCache {
   }
 
   /** The layout of binding 0, the run's uniform, and the kernel's own bindings after it. */
-  layout(kernel: Kernel): GPUBindGroupLayout {
-    const types = kernel.bindings.map(({ access }) => BUFFER_TYPES[access]);
+  layout(accesses: readonly Access[]): GPUBindGroupLayout {
+    const types = accesses.map((access) => BUFFER_TYPES[access]);
     const key = types.join();
     const known = this.#layouts.get(key);
     if (known) return known;
@@ -33,14 +33,18 @@ class PipelineCache {
     return layout;
   }
 
-  pipeline(kernel: Kernel, variant: Variant): Promise<GPUComputePipeline> {
+  /**
+   * @param label of the kernel that asks first, for tools and errors
+   * @param accesses of its bindings
+   */
+  pipeline(label: string, accesses: readonly Access[], variant: Variant): Promise<GPUComputePipeline> {
     const code = codeOf(variant.shader);
     const key = JSON.stringify([variant.entryPoint, variant.constants, code]);
     const ready = this.#ready.get(key);
     if (ready) return Promise.resolve(ready);
     const pending = this.#pending.get(key);
     if (pending) return pending;
-    const created = this.#create(kernel, variant, code).then(
+    const created = this.#create(label, accesses, variant, code).then(
       (pipeline) => {
         this.#ready.set(key, pipeline);
         this.#pending.delete(key);
@@ -55,15 +59,19 @@ class PipelineCache {
     return created;
   }
 
-  async #create(kernel: Kernel, { entryPoint, constants }: Variant, code: string): Promise<GPUComputePipeline> {
-    const { label } = kernel;
+  async #create(
+    label: string,
+    accesses: readonly Access[],
+    { entryPoint, constants }: Variant,
+    code: string,
+  ): Promise<GPUComputePipeline> {
     // The rejected promise tells of an invalid shader; the scope keeps it from being reported as uncaught as well.
     this.#device.pushErrorScope('validation');
     const module = this.#modules.get(code) ?? this.#device.createShaderModule({ label: entryPoint, code });
     this.#modules.set(code, module);
     const created = this.#device.createComputePipelineAsync({
       label,
-      layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(kernel)] }),
+      layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(accesses)] }),
       compute: { module, entryPoint, constants },
     });
     const [pipeline] = await Promise.allSettled([created, this.#device.popErrorScope()]);

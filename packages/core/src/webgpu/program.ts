@@ -1,12 +1,15 @@
 import { DisposedError, SwinFaceError } from '../errors.js';
 import { untilAborted } from './abort.js';
-import { type Build, build, type CompileHooks, encodeStep } from './build.js';
-import type { Choice } from './choice.js';
+import { type Build, build, type CompileHooks, encodeStep, type Step } from './build.js';
+import { type Choice, isSupported } from './choice.js';
 import { BufferLedger } from './ledger.js';
 import { LossWatch } from './loss.js';
 import type { Plan } from './lower.js';
+import { pipelineCache } from './pipelines.js';
 import { type KernelTime, profileSteps } from './profile.js';
 import { StagingPool } from './staging.js';
+import { type Findings, identify } from './tuning/findings.js';
+import { type Tuned, tune, withVariant } from './tuning/tune.js';
 
 /** What a compiled network costs, and what it has done so far. */
 export interface ProgramStatistics {
@@ -30,6 +33,9 @@ export class Program {
   readonly #ledger: BufferLedger;
   readonly #loss: LossWatch;
   readonly #staging: StagingPool;
+  readonly #ending = new AbortController();
+  #steps: readonly Step[];
+  #latest: Promise<unknown> = Promise.resolve();
   #submits = 0;
   #readbacks = 0;
   #disposed = false;
@@ -38,6 +44,7 @@ export class Program {
     this.device = device;
     this.maxFaces = maxFaces;
     this.#build = built;
+    this.#steps = built.steps;
     this.#ledger = ledger;
     this.#loss = loss;
     this.#staging = new StagingPool(
@@ -76,9 +83,9 @@ export class Program {
   }
 
   get statistics(): ProgramStatistics {
-    const { steps, weightBytes, activationBytes } = this.#build;
+    const { weightBytes, activationBytes } = this.#build;
     return {
-      dispatches: steps.length,
+      dispatches: this.#steps.length,
       weightBytes,
       activationBytes,
       bytesAlive: this.#ledger.bytes,
@@ -96,7 +103,13 @@ export class Program {
    * @throws {DisposedError} if disposed, before or meanwhile
    * @throws {DeviceLostError} if the device is lost, before or meanwhile
    */
-  async run(faces: number, prepare: (encoder: GPUCommandEncoder) => void): Promise<Float32Array[]> {
+  run(faces: number, prepare: (encoder: GPUCommandEncoder) => void): Promise<Float32Array[]> {
+    const running = this.#run(faces, prepare);
+    this.#latest = running.catch(() => {});
+    return running;
+  }
+
+  async #run(faces: number, prepare: (encoder: GPUCommandEncoder) => void): Promise<Float32Array[]> {
     this.#assertUsable();
     const staging = this.#staging.take();
     try {
@@ -126,18 +139,75 @@ export class Program {
   async profile(faces: number): Promise<KernelTime[]> {
     this.#assertUsable();
     this.device.queue.writeBuffer(this.#build.uniform, 0, Uint32Array.of(faces));
-    return this.#loss.guard(profileSteps(this.device, this.#build.steps, faces));
+    return this.#loss.guard(profileSteps(this.device, this.#steps, faces));
+  }
+
+  /**
+   * Finds the fastest variant of every kernel for `maxFaces` faces and uses it from then on. Waits while runs are under
+   * way; runs that come meanwhile wait for one measurement at most.
+   *
+   * @param known findings of earlier times, which are used without being looked for again
+   * @param budget most milliseconds of measuring
+   * @throws {DisposedError} if disposed, before or meanwhile
+   * @throws {DeviceLostError} if the device is lost, before or meanwhile
+   * @throws the signal's reason if aborted
+   */
+  async tune(known: Findings, budget: number, signal?: AbortSignal): Promise<Tuned> {
+    this.#assertUsable();
+    try {
+      const tuned = await this.#loss.guard(
+        tune({
+          device: this.device,
+          cache: pipelineCache(this.device),
+          steps: this.#steps,
+          uniform: this.#build.uniform,
+          faces: this.maxFaces,
+          known,
+          budget,
+          signal: signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal,
+          idle: () => this.#idle(),
+        }),
+      );
+      this.#steps = await this.#withFindings(tuned.findings);
+      return tuned;
+    } catch (cause) {
+      this.#assertUsable(cause);
+      throw cause;
+    }
   }
 
   /** Frees every buffer; runs under way reject with {@link DisposedError}. The device stays its owner's. */
   dispose(): void {
     this.#disposed = true;
+    this.#ending.abort();
     this.#ledger.clear();
   }
 
   #assertUsable(cause?: unknown): void {
     if (this.#disposed) throw new DisposedError('The network was disposed.', { cause });
     this.#loss.assertAlive();
+  }
+
+  /** The steps as findings would have them. */
+  #withFindings(findings: Findings): Promise<Step[]> {
+    const cache = pipelineCache(this.device);
+    return Promise.all(
+      this.#steps.map((step) => {
+        const name = findings.get(identify(step, this.maxFaces));
+        const variant = step.variants.find((other) => other.name === name && isSupported(this.device, other));
+        return variant && variant !== step.variant ? withVariant(step, variant, this.device, cache) : step;
+      }),
+    );
+  }
+
+  /** Settles when no run is under way and the page has nothing better to do. */
+  async #idle(): Promise<void> {
+    let seen: Promise<unknown>;
+    do {
+      seen = this.#latest;
+      await seen;
+      await restful();
+    } while (seen !== this.#latest);
   }
 
   /** Encodes and submits. Resolves to what the device had against it, if anything. */
@@ -149,7 +219,7 @@ export class Program {
       prepare(encoder);
       queue.writeBuffer(this.#build.uniform, 0, Uint32Array.of(faces));
       const pass = encoder.beginComputePass({ label: 'swinface' });
-      for (const step of this.#build.steps) encodeStep(pass, step, faces);
+      for (const step of this.#steps) encodeStep(pass, step, faces);
       pass.end();
       for (const { buffer, offset, bytes } of this.#build.outputs) {
         encoder.copyBufferToBuffer(buffer, 0, staging, offset, bytes);
@@ -163,3 +233,10 @@ export class Program {
     return this.device.popErrorScope();
   }
 }
+
+/** Settles when the event loop is idle, where one can ask; soon elsewhere. */
+const restful = (): Promise<void> =>
+  new Promise((resolve) => {
+    if (typeof requestIdleCallback === 'function') requestIdleCallback(() => resolve());
+    else setTimeout(resolve, 0);
+  });

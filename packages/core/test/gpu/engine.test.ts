@@ -13,6 +13,7 @@ import {
 import { requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
 import {
   compareWithGolden,
+  cosine,
   expectAllClose,
   golden,
   nodeAdapter,
@@ -65,6 +66,30 @@ test('swinface-t: the first golden face, in at most 100 dispatches', async () =>
   const embedding = lines.find(({ output }) => output === RECOGNITION);
   console.log(`swinface-t: ${worst.output} differs most, by ${worst.max}; cosine ${embedding?.cosine}`);
   expect(engine.statistics.dispatches).toBeLessThanOrEqual(100);
+});
+
+test.each([
+  // Cosines are the bars of the design; measured: see the decision on storage and tuning.
+  { storage: 'f16', bar: 0.9999, bytes: 0.55 },
+  { storage: 'int8', bar: 0.999, bytes: 0.35 },
+] as const)('swinface-nano with weights stored as $storage', async ({ storage, bar, bytes }) => {
+  const { selection, weights } = weightsFor(nano.config);
+  using exact = await WebGpuEngine.compile({ device, selection, weights, maxFaces: 2 });
+  using engine = await WebGpuEngine.compile({ device, selection, weights, maxFaces: 2, storage });
+  const [raw, expected] = [await engine.run(faces, 2), await exact.run(faces, 2)];
+  const part = (all: Float32Array | undefined, face: number, length: number) =>
+    all?.subarray(face * length, (face + 1) * length) ?? [];
+  const { feature } = nano.config;
+  const { logits } = selection;
+  const cosines = [0, 1].flatMap((face) => [
+    cosine(part(raw.embeddings, face, feature), nano.outputs[RECOGNITION]?.[face] ?? []),
+    cosine(part(raw.logits, face, logits), part(expected.logits, face, logits)),
+  ]);
+  console.log(`swinface-nano, ${storage}: cosines ${cosines}, ${engine.statistics.weightBytes} bytes`);
+  for (const value of cosines) expect(value).toBeGreaterThanOrEqual(bar);
+  // What is stored otherwise is not the same.
+  expect(raw.embeddings).not.toEqual(expected.embeddings);
+  expect(engine.statistics.weightBytes).toBeLessThan(bytes * exact.statistics.weightBytes);
 });
 
 describe('outputs', () => {

@@ -1,6 +1,16 @@
 import { InvalidInputError } from '../../errors.js';
 import type { HostTensor } from '../../tensor.js';
-import { constant, type Kernel, quarter, read, uniform, type Value, WORKGROUP, write } from '../kernel.js';
+import {
+  type Constant,
+  constant,
+  type Kernel,
+  quarter,
+  read,
+  uniform,
+  type Value,
+  WORKGROUP,
+  write,
+} from '../kernel.js';
 import { type Storage, StoredMatrix, WIDEN } from '../storage.js';
 import source from './conv3x3.wgsl?raw';
 import { LANES, type Lanes } from './lanes.js';
@@ -64,16 +74,17 @@ export function conv3x3({ label, x, y, maxFaces, size, weight, width, offset, st
       }),
       read(x),
       read(matrix.constant),
-      read(
-        constant(`${label}.scales`, subnets * outputs, (target) => {
-          let at = 0;
-          for (const { scale } of matrix.rows()) target[at++] = scale;
-        }),
-      ),
+      read(scales(`${label}.scales`, matrix, subnets * outputs)),
       write(y),
     ],
   };
 }
+
+const scales = (label: string, matrix: StoredMatrix, columns: number): Constant =>
+  constant(label, columns, (target) => {
+    let at = 0;
+    for (const { scale } of matrix.rows()) target[at++] = scale;
+  });
 
 /** [S, outputs, C, 3, 3] -> [3 * 3, C, S * outputs], padded with zero columns to 4 * n4. */
 function columns(label: string, storage: Storage, weight: HostTensor, n4: number): StoredMatrix {

@@ -14,9 +14,15 @@ import {
 } from '../kernel.js';
 import { type Storage, StoredMatrix, WIDEN } from '../storage.js';
 import commonSource from './fragments/product_common.wgsl?raw';
+import realF16 from './fragments/real_f16.wgsl?raw';
+import realF32 from './fragments/real_f32.wgsl?raw';
 import { LANES, type Lanes } from './lanes.js';
 import source from './product.wgsl?raw';
+import tileSource from './product_tile.wgsl?raw';
 
+const REAL = { f32: realF32, f16: realF16 } as const;
+/** Rows that one invocation of the tiled shader computes; its `ROWS`. */
+const ROWS = 8;
 const ACTIVATIONS = { none: 0, relu: 1, gelu: 2 } as const;
 
 export interface ProductOptions {
@@ -67,9 +73,32 @@ export function product(options: ProductOptions): Kernel {
       return Math.ceil((stack * width * Math.ceil((faces * tokens) / (4 * fours))) / WORKGROUP);
     },
   });
+  const tiled = (size: number, columns: number, real: 'f32' | 'f16' = 'f32') => {
+    const rows = (ROWS * size) / columns;
+    return {
+      name: `tile${rows}x${4 * columns}${real === 'f16' ? '.f16' : ''}`,
+      shader: {
+        sources: [REAL[real], WIDEN[storage], commonSource, tileSource],
+        ...(real === 'f16' ? { enable: ['shader-f16'] as const } : {}),
+      },
+      entryPoint: 'product_tile',
+      constants: { ...constants, SIZE: size, COLUMNS: columns },
+      workgroups: (faces: number) => stack * Math.ceil(n4 / columns) * Math.ceil((faces * tokens) / rows),
+    };
+  };
   return {
     label,
-    variants: [inRegisters('alone', 2), inRegisters('quad', 1), inRegisters('quad', 2), inRegisters('quad', 4)],
+    variants: [
+      inRegisters('alone', 2),
+      inRegisters('quad', 1),
+      inRegisters('quad', 2),
+      inRegisters('quad', 4),
+      tiled(64, 8),
+      tiled(64, 16),
+      tiled(256, 16),
+      // Half-precision arithmetic loses bits, so it is for those who gave half of them away in the weights already.
+      ...(storage === 'f16' ? [tiled(64, 8, 'f16'), tiled(64, 16, 'f16'), tiled(256, 16, 'f16')] : []),
+    ],
     bindings: [
       uniform(`${label}.sizes`, {
         subnets: stack,

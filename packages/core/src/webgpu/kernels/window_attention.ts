@@ -4,6 +4,7 @@ import type { HostTensor } from '../../tensor.js';
 import { type Kernel, quarter, read, type Shader, uniform, type Value, WORKGROUP, write } from '../kernel.js';
 import alone from './fragments/keys_alone.wgsl?raw';
 import quad from './fragments/keys_quad.wgsl?raw';
+import tile from './fragments/keys_tile.wgsl?raw';
 import { verbatim } from './verbatim.js';
 import source from './window_attention.wgsl?raw';
 
@@ -48,6 +49,7 @@ export function windowAttention({ label, qkv, y, channels, table, geometry }: Wi
     variants: [
       variant('alone', { sources: [alone] }, 1),
       variant('quad', { sources: [quad], enable: ['subgroups'] }, 4),
+      variant('tile', { sources: [tile] }, WORKGROUP),
     ],
     bindings: [
       uniform(`${label}.sizes`, { side: size, heads, shift }),

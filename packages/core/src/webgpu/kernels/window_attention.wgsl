@@ -12,6 +12,7 @@
 // running maximum is subtracted before exp, and what was summed under an older maximum is rescaled (arXiv:1805.02867).
 // A head's channels are members of a struct rather than elements of an array, because not every compiler keeps arrays
 // in registers. Neighbouring invocations compute queries of one window, so `load_key` may let them share their loads.
+// LANES is how many stay together in one window for that.
 
 override HEAD4: u32; // D / 4, at most 8
 
@@ -95,6 +96,21 @@ fn past_seam(position: vec2u) -> vec2<bool> {
   return position >= vec2u(size.side - size.shift);
 }
 
+/// One head of one window.
+struct Window {
+  first: u32,    // token of its face's first
+  corner: vec2u, // on the rolled map, (line, column)
+  head: u32,
+}
+
+/// Where the channels of a key start in qkv, or with 49 more of a value; keys are counted line by line.
+fn address(window: Window, which: u32) -> u32 {
+  let width = size.heads * HEAD4; // C / 4
+  let key = which % (WINDOW * WINDOW);
+  let token = window.first + token_at(window.corner + vec2u(key / WINDOW, key % WINDOW));
+  return (3u * token + 1u + which / (WINDOW * WINDOW)) * width + window.head * HEAD4;
+}
+
 /// What is added to the score of a query for a key besides their product: the positional bias and the mask.
 fn bias(head: u32, query: vec2u, key: vec2u, corner: vec2u) -> f32 {
   let offset = query + (WINDOW - 1u) - key;
@@ -118,15 +134,16 @@ fn window_attention(
   let wide = rank / QUERIES;
   let nth = min(rank % QUERIES, WINDOW * WINDOW - 1u);
   let head = wide % size.heads;
-  let window = wide / size.heads % (windows * windows);
+  let place = wide / size.heads % (windows * windows);
   let beyond = wide / size.heads / (windows * windows);
   let face = min(beyond, run.faces - 1u);
   let lane = index % LANES;
-  // (line, column) in the window, and of the window's corner on the rolled map.
   let query = vec2u(nth / WINDOW, nth % WINDOW);
-  let corner = vec2u(window / windows, window % windows) * WINDOW;
+  let corner = vec2u(place / windows, place % windows) * WINDOW;
+  let window = Window(face * tokens, corner, head);
   let width = size.heads * HEAD4; // C / 4
   let query_row = face * tokens + token_at(corner + query);
+  prepare(window, index);
   let q = scaled(load(query_row * 3u * width + head * HEAD4), 1.0 / sqrt(f32(4u * HEAD4)));
 
   var sum: Head;
@@ -138,8 +155,7 @@ fn window_attention(
     var line_peak = peak;
     for (var column = 0u; column < WINDOW; column++) {
       let key = vec2u(line, column);
-      let row = face * tokens + token_at(corner + key);
-      let product = dot_product(q, load_key(row * 3u * width + width + head * HEAD4, lane));
+      let product = dot_product(q, load_key(window, line * WINDOW + column, lane));
       let score = product + bias(head, query, key, corner);
       scores[column] = score;
       line_peak = max(line_peak, score);
@@ -151,8 +167,7 @@ fn window_attention(
     for (var column = 0u; column < WINDOW; column++) {
       let share = exp(scores[column] - peak);
       total += share;
-      let row = face * tokens + token_at(corner + vec2u(line, column));
-      sum = multiply_add(load_key(row * 3u * width + 2u * width + head * HEAD4, lane), share, sum);
+      sum = multiply_add(load_key(window, (WINDOW + line) * WINDOW + column, lane), share, sum);
     }
   }
   if (rank % QUERIES < WINDOW * WINDOW && beyond < run.faces) {

@@ -2,6 +2,8 @@
 
 const LANES = 1u;
 
-fn load_key(at: u32, lane: u32) -> Head {
-  return load(at);
+fn prepare(window: Window, index: u32) {}
+
+fn load_key(window: Window, which: u32, lane: u32) -> Head {
+  return load(address(window, which));
 }

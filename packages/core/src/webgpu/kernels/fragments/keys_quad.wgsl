@@ -3,7 +3,10 @@
 
 const LANES = 4u;
 
-fn load_key(at: u32, lane: u32) -> Head {
+fn prepare(window: Window, index: u32) {}
+
+fn load_key(window: Window, which: u32, lane: u32) -> Head {
+  let at = address(window, which);
   var head: Head;
   let low = qkv[at + min(lane, HEAD4 - 1u)];
   head.a = quadBroadcast(low, 0u);

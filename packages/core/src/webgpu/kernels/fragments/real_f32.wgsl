@@ -1,0 +1,3 @@
+// Products in float32.
+
+alias Real4 = vec4f;

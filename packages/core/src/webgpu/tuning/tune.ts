@@ -1,0 +1,121 @@
+import type { Step } from '../build.js';
+import { isSupported } from '../choice.js';
+import { foldDispatch, type Variant } from '../kernel.js';
+import type { PipelineCache } from '../pipelines.js';
+import { type Findings, identify } from './findings.js';
+import { race } from './race.js';
+import { agree, Trial } from './trial.js';
+
+export interface TuneOptions {
+  readonly device: GPUDevice;
+  readonly cache: PipelineCache;
+  readonly steps: readonly Step[];
+  /** The run's uniform, which is written. */
+  readonly uniform: GPUBuffer;
+  readonly faces: number;
+  /** Of earlier times; what is in them is not looked for again. */
+  readonly known: Findings;
+  /** Most milliseconds of measuring, besides compiling; what has begun is finished. */
+  readonly budget: number;
+  readonly signal: AbortSignal;
+  /** Settles when nothing else wants the device. */
+  readonly idle: () => Promise<void>;
+}
+
+/** What tuning did. */
+export interface Tuned {
+  /** The known findings and the new ones. */
+  readonly findings: Findings;
+  /** Whether every kernel has a finding; else the budget was spent first. */
+  readonly complete: boolean;
+}
+
+/** A measurement shorter than this, in milliseconds, says more about the clock than about the kernel. */
+const SHORTEST = 2;
+
+/**
+ * Times the variants of every kernel that there is more than one way to compute, the ones that take longest first, and
+ * says which is fastest. A variant that does not compile or disagrees with the default is out.
+ *
+ * @throws the signal's reason
+ */
+export async function tune(options: TuneOptions): Promise<Tuned> {
+  const { device, steps, uniform, faces, known, budget } = options;
+  const trial = new Trial(device, uniform, faces);
+  const findings = new Map(known);
+  let spent = 0;
+  const timed = async (step: Step | undefined, times: number): Promise<number> => {
+    await ready(options);
+    const milliseconds = await trial.time(step, times);
+    spent += milliseconds;
+    return milliseconds;
+  };
+
+  const open = new Map<string, Step>();
+  for (const step of steps) {
+    if (step.variants.length < 2) continue;
+    const identity = identify(step, faces);
+    if (!findings.has(identity) && !open.has(identity)) open.set(identity, step);
+  }
+  if (open.size === 0) return { findings, complete: true };
+  // What a submission costs by itself; the first also wakes the device.
+  await timed(undefined, 0);
+  const overhead = await timed(undefined, 0);
+
+  const queue: { readonly identity: string; readonly step: Step; readonly milliseconds: number }[] = [];
+  for (const [identity, step] of open) {
+    if (spent < budget) queue.push({ identity, step, milliseconds: await timed(step, 1) });
+  }
+  queue.sort((a, b) => b.milliseconds - a.milliseconds);
+
+  let done = 0;
+  for (const { identity, step } of queue) {
+    if (spent >= budget) break;
+    const contenders = await eligible(step, trial, options);
+    let times = 1;
+    while (times < 256 && (await timed(step, times)) < overhead + SHORTEST) times *= 4;
+    const winner = await race(contenders, async (contender) => (await timed(contender, times)) - overhead);
+    findings.set(identity, winner.variant.name);
+    done++;
+  }
+  return { findings, complete: done === open.size };
+}
+
+/** Waits until nobody else wants the device; then the program is still there, or this throws. */
+async function ready({ idle, signal }: TuneOptions): Promise<void> {
+  await idle();
+  signal.throwIfAborted();
+}
+
+/** The step as it is, and as each other variant would compute it that gives the same. */
+async function eligible(step: Step, trial: Trial, options: TuneOptions): Promise<[Step, ...Step[]]> {
+  const { device, cache } = options;
+  await ready(options);
+  trial.prepare(step);
+  const expected = await trial.outcome(step);
+  const contenders: [Step, ...Step[]] = [step];
+  for (const variant of step.variants) {
+    if (variant.name === step.variant.name || !isSupported(device, variant)) continue;
+    const other = await withVariant(step, variant, device, cache).catch(() => undefined);
+    if (!other) continue;
+    await ready(options);
+    // A run in between may have changed what the step reads.
+    trial.prepare(step);
+    const half = variant.shader.enable?.includes('shader-f16') ?? false;
+    if (agree(await trial.outcome(other), expected, half)) contenders.push(other);
+  }
+  return contenders;
+}
+
+/** The step computed another way, on the same buffers. */
+export async function withVariant(
+  step: Step,
+  variant: Variant,
+  device: GPUDevice,
+  cache: PipelineCache,
+): Promise<Step> {
+  const pipeline = await cache.pipeline(step.label, step.accesses, variant);
+  const limit = device.limits.maxComputeWorkgroupsPerDimension;
+  const grids = step.grids.map((_, i) => foldDispatch(variant.workgroups(i + 1), limit));
+  return { ...step, variant, pipeline, grids };
+}
