@@ -19,7 +19,7 @@ try {
 } catch (error) {
   console.error(
     error instanceof Error && error.name.endsWith('Error') && 'code' in error
-      ? `${error.name}: ${error.message}`
+      ? `${error.name}: ${error.message.replace(/\p{Cc}/gu, '?')}` // may quote a file, which must not steer the terminal
       : error,
   );
   process.exit(1);

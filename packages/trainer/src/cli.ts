@@ -26,7 +26,8 @@ import {
 import { parseRecipe, type Recipe } from './recipe.js';
 import { train } from './train.js';
 
-const print = (line: string) => process.stdout.write(`${line}\n`);
+/** Names from files are printed too, and must not steer the terminal. */
+const print = (line: string) => process.stdout.write(`${line.replace(/\p{Cc}/gu, '?')}\n`);
 
 const wholeNumber = (text: string): number => {
   const value = Number(text);

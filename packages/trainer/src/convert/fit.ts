@@ -26,23 +26,24 @@ const UNUSED: readonly { readonly what: string; readonly pattern: RegExp; readon
 const fits = (tensor: LazyTensor | undefined, shape: readonly number[]): boolean =>
   tensor !== undefined && tensor.shape.join() === shape.join();
 
+const few = (list: readonly string[]): string =>
+  list.length <= 3 ? list.join(', ') : `${list.slice(0, 3).join(', ')} and ${list.length - 3} more`;
+
 /** The preset that most tensors fit. */
-function closestPreset(tensors: ReadonlyMap<string, LazyTensor>): ModelConfig {
+function closestPreset({ tensors, ignored }: WeightFile): ModelConfig {
   const scores = Object.values(PRESETS).map((config) => {
     const shapes = [...tensorShapes(config)];
     return { config, share: shapes.filter(([name, shape]) => fits(tensors.get(name), shape)).length / shapes.length };
   });
   const best = scores.reduce((a, b) => (b.share > a.share ? b : a));
   if (best.share > 0) return best.config;
-  const names = [...tensors.keys()].slice(0, 5).join(', ');
+  const names = few([...tensors.keys()]);
+  const others = few(ignored.map(({ what }) => what));
   throw new WeightsInvalidError('The file holds no tensor of a SwinFace network.', {
     expected: 'names such as backbone.layers.0.blocks.0.attn.qkv.weight, or the state_dicts of the authors',
-    actual: names === '' ? 'no tensors' : names,
+    actual: names || `no tensors by name, but ${others || 'nothing'}`,
   });
 }
-
-const few = (list: readonly string[]): string =>
-  list.length <= 3 ? list.join(', ') : `${list.slice(0, 3).join(', ')} and ${list.length - 3} more`;
 
 /**
  * Matches a file's tensors with a network: every one the network has must be there in its shape, and nothing else but
@@ -53,7 +54,7 @@ const few = (list: readonly string[]): string =>
  */
 export function fitWeights(file: WeightFile, wanted?: ModelConfig): FittedWeights {
   const { tensors } = file;
-  const config = wanted ?? file.manifest?.config ?? closestPreset(tensors);
+  const config = wanted ?? file.manifest?.config ?? closestPreset(file);
   const shapes = tensorShapes(config);
   const missing = [...shapes.keys()].filter((name) => !tensors.has(name));
   if (missing.length > 0) throw new WeightsInvalidError(`The file lacks tensors of ${config.name}: ${few(missing)}.`);

@@ -75,6 +75,8 @@ const STATE_DICTS: Readonly<Record<string, string>> = {
   state_dict_tss: 'tss',
   state_dict_om: 'om',
 };
+/** What DistributedDataParallel puts in front of names. */
+const MODULE = /^module\./;
 const TRAINING_ONLY: Readonly<Record<string, string>> = {
   state_dict_softmax_fc: 'the classifier of the training identities, which only training needs',
   state_optimizer: "the optimiser's state, which only training needs",
@@ -99,27 +101,33 @@ export function fromPytorch(checkpoint: PytorchCheckpoint): WeightFile {
     if (tensors.has(name)) throw new WeightsInvalidError(`The checkpoint has the tensor ${name} twice.`);
     tensors.set(name, checkpoint.lazy(name, tensor));
   };
+  const parts = Object.entries(STATE_DICTS).filter(([key]) => root.has(key));
+  for (const [key, part] of parts) {
+    for (const [name, tensor] of stateDict(key, root.get(key) ?? null)) add(`${part}.${name}`, tensor);
+  }
   for (const [key, value] of root) {
     const name = String(key);
-    const part = Object.hasOwn(STATE_DICTS, name) ? STATE_DICTS[name] : undefined;
-    if (part !== undefined) {
-      if (!(value instanceof Map)) throw new WeightsInvalidError(`${name} is no state_dict but ${describe(value)}.`);
-      for (const [inner, tensor] of value) {
-        if (!(tensor instanceof PickledTensor)) {
-          throw new WeightsInvalidError(`${name} holds ${describe(tensor)} as ${JSON.stringify(String(inner))}.`, {
-            expected: 'tensors',
-          });
-        }
-        add(`${part}.${String(inner).replace(/^module\./, '')}`, tensor);
-      }
-    } else if (value instanceof PickledTensor) {
-      add(name.replace(/^module\./, ''), value);
-    } else {
+    if (Object.hasOwn(STATE_DICTS, name)) continue;
+    // Beside the authors' parts nothing is a weight; without them the whole must be one state_dict.
+    if (parts.length === 0 && value instanceof PickledTensor) add(name.replace(MODULE, ''), value);
+    else {
       const why = Object.hasOwn(TRAINING_ONLY, name) ? TRAINING_ONLY[name] : undefined;
       ignored.push({ what: name, tensors: countTensors(value), why: why ?? 'not part of the network' });
     }
   }
   return { format: 'PyTorch checkpoint', tensors, ignored };
+}
+
+/** Tensors of one of the authors' parts, by name. */
+function stateDict(part: string, value: PickleValue): readonly (readonly [string, PickledTensor])[] {
+  if (!(value instanceof Map)) throw new WeightsInvalidError(`${part} is no state_dict but ${describe(value)}.`);
+  return Array.from(value, ([key, tensor]) => {
+    const name = String(key);
+    if (tensor instanceof PickledTensor) return [name.replace(MODULE, ''), tensor] as const;
+    throw new WeightsInvalidError(`${part} holds ${describe(tensor)} as ${JSON.stringify(name.slice(0, 100))}.`, {
+      expected: 'tensors',
+    });
+  });
 }
 
 /** Tensors in a value; each container is entered once, however often it is referred to. */

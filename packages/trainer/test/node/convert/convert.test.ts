@@ -19,6 +19,7 @@ import type { PickleDict } from '../../../src/convert/pickle.js';
 import { openPytorch, type PickledTensor } from '../../../src/convert/pytorch.js';
 import { loadModel } from '../../../src/evaluate/model-files.js';
 import { checkpointFixture, TINY_CHECKPOINT, tinyCheckpointTensor } from '../support/checkpoints.js';
+import { pickle, text, zip } from '../support/pickles.js';
 
 const config = TINY_CHECKPOINT;
 const file = checkpointFixture('tiny.pt');
@@ -181,6 +182,10 @@ describe('refusals', () => {
   test('nothing', () => refused(join(folder, 'nothing.pt'), /cannot be read/));
   test('JSON that is no manifest', async () => refused(await write('{"a":1}'), /manifest is invalid/));
 
+  test('weights one level too deep', async () => {
+    const deep = pickle('}', text('model'), '}s');
+    await refused(await write(zip([{ name: 'x/data.pkl', data: deep }])), /no tensors by name, but model/, 'guessed');
+  });
   test('another network', () => refused(file, /lacks tensors of swinface-/, 'guessed'));
   test('a missing tensor', async () =>
     refused(

@@ -1,9 +1,10 @@
 import { WeightsInvalidError } from '@swinface/core';
 import { describe, expect, test } from 'vitest';
 import { type ByteSource, MemorySource } from '../../../src/convert/bytes.js';
+import { fromPytorch } from '../../../src/convert/open.js';
 import { openPytorch } from '../../../src/convert/pytorch.js';
 import { ZipArchive } from '../../../src/convert/zip.js';
-import { bytes, pickle, text, u16, u32, zip } from '../support/pickles.js';
+import { bytes, type Part, pickle, text, u16, u32, zip } from '../support/pickles.js';
 
 const open = (archive: Uint8Array) => ZipArchive.open(new MemorySource(archive));
 const a = { name: 'a', data: bytes('alpha') };
@@ -114,6 +115,39 @@ describe('refuses', () => {
 });
 
 describe('a checkpoint', () => {
+  const floats = (name: string) =>
+    bytes(
+      text(name),
+      'ctorch._utils\n_rebuild_tensor_v2\n((',
+      bytes(text('storage'), 'ctorch\nFloatStorage\n', text('0'), text('cpu'), 'K', 1, 'tQK', 0, '(K', 1, 't(K', 1),
+      bytes('t', 0x89, 'NtR'),
+    );
+  const tensorsOf = async (...parts: readonly Part[]) => {
+    const { tensors, ignored } = fromPytorch(
+      await openPytorch(new MemorySource(zip([{ name: 'x/data.pkl', data: pickle(...parts) }]))),
+    );
+    return { tensors: [...tensors.keys()], ignored: ignored.map(({ what }) => what) };
+  };
+
+  test('may be one state_dict, with what DistributedDataParallel puts in front of names', async () => {
+    const dict = bytes('}(', floats('module.backbone.a'), floats('fam.b'), text('epoch'), 'K', 3, 'u');
+    expect(await tensorsOf(dict)).toEqual({ tensors: ['backbone.a', 'fam.b'], ignored: ['epoch'] });
+    await expect(tensorsOf('}(', floats('module.a'), floats('a'), 'u')).rejects.toThrow(/the tensor a twice/);
+  });
+
+  test("laid out as the authors', has no weights beside the four parts", async () => {
+    const parts = bytes(text('state_dict_om'), '}(', floats('module.output_fcs.0.bias'), 'u');
+    expect(await tensorsOf('}(', floats('rng_state'), parts, 'u')).toEqual({
+      tensors: ['om.output_fcs.0.bias'],
+      ignored: ['rng_state'],
+    });
+    await expect(tensorsOf('}', text('state_dict_om'), ']s')).rejects.toThrow(
+      /state_dict_om is no state_dict but a list/,
+    );
+    await expect(tensorsOf('}', text('state_dict_om'), '}', text('x'), 'Nss')).rejects.toThrow(/holds None as "x"/);
+    await expect(tensorsOf(']')).rejects.toThrow(/a list of 0 entries/);
+  });
+
   const checkpoint = (...more: Parameters<typeof zip>[0]) =>
     openPytorch(new MemorySource(zip([{ name: 'x/data.pkl', data: pickle('}') }, ...more])));
 
