@@ -21,14 +21,15 @@ function affine(norm: BatchNormWeights<HostTensor>): { scale: Float64Array; shif
 function foldSequence(
   layers: readonly (LinearWeights<HostTensor> | BatchNormWeights<HostTensor>)[],
 ): LinearWeights<HostTensor> {
-  const [inputs] = (layers[0]?.weight.shape ?? []).slice(-1);
-  if (inputs === undefined) throw new RangeError('Nothing to fold');
-  // Rows of W and entries of b in y = W x + b, starting from the identity.
-  let rows = Array.from({ length: inputs }, (_, i) =>
-    Float64Array.from({ length: inputs }, (_, j) => (i === j ? 1 : 0)),
+  const [first, ...others] = layers;
+  if (!first || 'running_var' in first) throw new RangeError('A sequence to fold begins with a linear map');
+  const [outputs, inputs] = first.weight.shape as [number, number];
+  // Rows of W and entries of b in y = W x + b.
+  let rows = Array.from({ length: outputs }, (_, o) =>
+    Float64Array.from(first.weight.data.subarray(o * inputs, (o + 1) * inputs)),
   );
-  let bias = new Float64Array(inputs);
-  for (const layer of layers) {
+  let bias = Float64Array.from(first.bias?.data ?? new Float64Array(outputs));
+  for (const layer of others) {
     if ('running_var' in layer) {
       const { scale, shift } = affine(layer);
       rows = rows.map((row, o) => row.map((value) => value * (scale[o] as number)));
