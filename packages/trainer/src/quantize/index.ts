@@ -1,3 +1,3 @@
-export { compareRoundings, type RoundingTrial } from './compare.js';
+export { compareRoundings } from './compare.js';
 export { EFFECT_HEADINGS, effectCells, metricLines } from './effects.js';
 export { type MeasureOptions, type QuantizeOptions, quantize, STORAGE_TYPES } from './quantize.js';
