@@ -11,6 +11,18 @@ export interface Outcome {
   readonly error?: { readonly name: string; readonly code: string; readonly message: string };
 }
 
+/** Times in milliseconds since the analyzer was asked for. */
+export interface FirstAnswer {
+  readonly embedding: readonly number[];
+  readonly created: number;
+  readonly answered: number;
+  readonly progress: readonly (readonly [stage: string, fraction: number, at: number])[];
+  /** Durations of tasks of more than 50 ms. */
+  readonly tasks: readonly number[];
+  /** When each pipeline was begun. */
+  readonly pipelines: readonly number[];
+}
+
 const hex = (buffer: ArrayBuffer) =>
   [...new Uint8Array(buffer)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
@@ -39,6 +51,40 @@ const calls = {
       const { name, code, message } = error as { name: string; code: string; message: string };
       return { loaded, error: { name, code, message } };
     }
+  },
+
+  /** From nothing to the first answer with the whole SDK on this thread, and what kept the page waiting meanwhile. */
+  async firstAnswer(): Promise<FirstAnswer> {
+    const { FaceAnalyzer } = await import('swinface');
+    const tasks: number[] = [];
+    const observer = new PerformanceObserver((list) =>
+      tasks.push(...list.getEntries().map(({ duration }) => duration)),
+    );
+    observer.observe({ type: 'longtask' });
+    const pipelines: number[] = [];
+    const { createComputePipelineAsync } = GPUDevice.prototype;
+    GPUDevice.prototype.createComputePipelineAsync = function (descriptor) {
+      pipelines.push(performance.now() - start);
+      return createComputePipelineAsync.call(this, descriptor);
+    };
+    const progress: [stage: string, fraction: number, at: number][] = [];
+    const start = performance.now();
+    const analyzer = await FaceAnalyzer.create({
+      model: '/models/model.json',
+      engine: 'webgpu',
+      locator: 'none',
+      thread: 'main',
+      maxFaces: 1,
+      onProgress: ({ stage, loaded, total }) => progress.push([stage, loaded / total, performance.now() - start]),
+    });
+    const created = performance.now() - start;
+    const face = await analyzer.analyzeAligned(new ImageData(112, 112));
+    const answered = performance.now() - start;
+    analyzer.dispose();
+    GPUDevice.prototype.createComputePipelineAsync = createComputePipelineAsync;
+    await new Promise((resolve) => setTimeout(resolve, 200)); // Long tasks are told late.
+    observer.disconnect();
+    return { embedding: [...(face.embedding ?? [])], created, answered, progress, tasks, pipelines };
   },
 
   /** What the cache holds: address and bytes. */

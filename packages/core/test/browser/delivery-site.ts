@@ -33,7 +33,7 @@ export async function openSite(models: ModelServer): Promise<Site> {
     cacheDir: `${repository}.cache/vite-delivery-tests`,
     logLevel: 'error',
     resolve: { alias: SOURCE_ALIASES },
-    optimizeDeps: { entries: [], include: ['valibot'] },
+    optimizeDeps: { entries: [], include: ['valibot', 'comlink', 'idb'] },
     server: { port: 0, host: '127.0.0.1', hmr: false, watch: null },
     plugins: [
       {
@@ -56,7 +56,14 @@ export async function openSite(models: ModelServer): Promise<Site> {
     const origin = `http://127.0.0.1:${address.port}`;
     const launched = await chromium.launch({
       executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      args: [
+        '--no-sandbox',
+        '--enable-unsafe-webgpu',
+        '--use-webgpu-adapter=swiftshader',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
     });
     browser = launched;
     return {

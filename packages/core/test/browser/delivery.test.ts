@@ -156,6 +156,37 @@ describe('visits', () => {
   });
 });
 
+describe('the way to the first answer', () => {
+  test('compiles while weights arrive, uploads them as they do, and gives the same on the next visit', async () => {
+    const [trunk = '', head = ''] = first.manifest.shards.map(({ file }) => file);
+    // The connection breaks twice: weights take their time.
+    models.fail(trunk, { cutAfter: 1_000_000 });
+    models.fail(head, { cutAfter: 70_000 }, { cutAfter: 1000 });
+    const tab = await site.open(visitor);
+    const one = await tab.call('firstAnswer');
+    takeTrace('first answer, first visit, connection cut three times');
+    const arrived = one.progress.find(([stage, fraction]) => stage === 'model' && fraction === 1)?.[2] ?? 0;
+    expect(Math.max(...one.pipelines)).toBeLessThan(arrived);
+    expect(one.progress.map(([stage]) => stage).filter((stage, i, all) => stage !== all[i - 1])).toEqual([
+      'locator',
+      'model',
+      'engine',
+      'ready',
+    ]);
+    const two = await tab.call('firstAnswer');
+    expect(takeTrace('first answer, second visit')).toEqual({ requests: 0, weights: 0, manifest: 0 });
+    expect(two.embedding).toEqual(one.embedding);
+    expect(two.embedding).toHaveLength(first.manifest.config.feature);
+    for (const [label, { created, answered, tasks, pipelines }] of Object.entries({ first: one, second: two })) {
+      const times = [created, answered, Math.max(...pipelines)].map((time) => `${Math.round(time)} ms`);
+      console.log(
+        `${label} visit: created ${times[0]}, first answer ${times[1]}, last of ${pipelines.length} pipelines begun ${times[2]}, ` +
+          `tasks over 50 ms: ${tasks.map(Math.round).join(', ') || 'none'}`,
+      );
+    }
+  });
+});
+
 describe('outputs that were chosen', () => {
   test('are all that is fetched and kept; others come when they are asked for', async () => {
     const tab = await site.open(visitor);
