@@ -34,7 +34,7 @@ describe('race', () => {
   test('a disturbance of the default in one round makes nobody win', async () => {
     expect((await raceOf({ default: [10, 100, 10], other: [9.5, 9.5, 9.5] })).winner).toBe('default');
   });
-  test('who is hopeless after a round runs no more, the default always does', async () => {
+  test('who lost a round runs no more, the default always does', async () => {
     const { winner, runs } = await raceOf({ default: [50, 50, 50], slow: [80, 1, 1], fast: [10, 10, 10] });
     expect(winner).toBe('fast');
     expect(runs).toEqual(['default', 'slow', 'fast', 'default', 'fast', 'default', 'fast']);

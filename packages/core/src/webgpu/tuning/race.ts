@@ -5,16 +5,13 @@ interface Runner<T> {
 }
 
 export interface RaceRules {
-  /** How many times everybody runs who is not out. */
+  /** How many times everybody runs who has not lost. */
   readonly rounds: number;
   /** How much less time than the default's the winner must take in the median, as a fraction. */
   readonly margin: number;
 }
 
 export const RULES: RaceRules = { rounds: 3, margin: 0.1 };
-
-/** After its first run, who took this many times the best is out. */
-const HOPELESS = 1.5;
 
 /**
  * The fastest candidate, in doubt the first one, the default: it is only beaten by who was faster in every round and by
@@ -33,13 +30,13 @@ export async function race<T>(
   let running = challengers;
   for (let round = 0; round < rounds; round++) {
     for (const runner of [reigning, ...running]) runner.times.push(await measure(runner.candidate));
-    const best = Math.min(...[reigning, ...running].map(({ times }) => Math.min(...times)));
-    running = running.filter(({ times }) => (times[round] as number) <= HOPELESS * best);
+    // Who lost a round cannot win any more.
+    running = running.filter(({ times }) => (times[round] as number) < (reigning.times[round] as number));
   }
   const goal = median(reigning.times) * (1 - margin);
-  const faster = ({ times }: Runner<T>) =>
-    times.every((time, round) => time < (reigning.times[round] as number)) && median(times) <= goal;
-  const [winner] = running.filter(faster).sort((a, b) => median(a.times) - median(b.times));
+  const [winner] = running
+    .filter(({ times }) => median(times) <= goal)
+    .sort((a, b) => median(a.times) - median(b.times));
   return (winner ?? reigning).candidate;
 }
 
