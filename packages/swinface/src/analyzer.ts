@@ -7,6 +7,8 @@ import {
   type Embedded,
   type Match,
   match,
+  type Verification,
+  verify,
 } from '@swinface/postprocessing';
 import { anySignal, untilAborted } from './abort.js';
 import { openRunner } from './open-runner.js';
@@ -18,13 +20,18 @@ import type {
   AnalyzeOptions,
   Choice,
   EngineKind,
+  ExplainOptions,
   Face,
   FaceAnalyzerOptions,
+  FaceExplanation,
   ProgressEvent,
   StreamFrame,
   StreamOptions,
 } from './types.js';
 import { nextFrame } from './video.js';
+
+/** What is explained unless other tasks are named. */
+const EXPLAINED = ['Age', 'Gender', 'Expression'] as const;
 
 /**
  * Finds every face of a picture or video and says who it resembles, how old it looks, and forty more things.
@@ -125,6 +132,22 @@ export class FaceAnalyzer implements Disposable {
   }
 
   /**
+   * Why the network answers as it does: per task, which of its levels the subnet listens to, and where on the face its
+   * features speak for the answer. The first call makes a second network that keeps its feature maps.
+   *
+   * @returns undefined where there is no face
+   * @throws {InvalidInputError} if a task is not computed by this analyzer
+   * @throws as {@link FaceAnalyzer.analyze} otherwise
+   *
+   * @example
+   * const { explanations } = await analyzer.explain(photo, { tasks: ['Age', 'Eyeglasses'] }) ?? {};
+   */
+  explain(source: ImageSource, options: ExplainOptions = {}): Promise<FaceExplanation | undefined> {
+    const { points, signal, tasks = EXPLAINED.filter((task) => this.outputs.includes(task)) } = options;
+    return this.#run(signal, (either) => this.#runner.explain(source, tasks, points, either));
+  }
+
+  /**
    * Analyses a playing video, frame by frame: always the newest, dropping those that are shown while one is looked at.
    * Faces are found and followed in every frame; the network looks at those that are new or changed, and at a set rate
    * at the rest, while further frames are looked at. Pauses while the page is hidden. Ends with the video, or when the
@@ -183,6 +206,15 @@ export class FaceAnalyzer implements Disposable {
    */
   compare(a: Embedded, b: Embedded, options?: CompareOptions): Comparison {
     return compare(a, b, this.manifest.calibration.verification, options);
+  }
+
+  /**
+   * Decides whether two faces match, at a false match rate that was measured for the model; for acting upon.
+   *
+   * @throws {InvalidInputError} as {@link FaceAnalyzer.compare}, and if the model has no measured operating points
+   */
+  verify(a: Embedded, b: Embedded, options?: CompareOptions): Verification {
+    return verify(a, b, this.manifest.calibration.verification, options);
   }
 
   /**

@@ -1,5 +1,13 @@
 import type { Similarity, UprightImage } from '@swinface/alignment';
-import type { LoadedModel, LoadProgress, RawOutputs, RemoteModel } from '@swinface/core';
+import type {
+  Engine,
+  LoadedModel,
+  LoadProgress,
+  OutputSelection,
+  RawOutputs,
+  RemoteModel,
+  WeightMap,
+} from '@swinface/core';
 import type { CropGroup } from './crops.js';
 import type { EngineKind } from './types.js';
 
@@ -33,6 +41,8 @@ export interface Backend {
   /** Settles with the reason when the device is lost; never where there is no device to lose. */
   readonly lost: Promise<string>;
   prepare(image: UprightImage): PreparedImage;
+  /** Another network on the same device that gives its feature maps too, for one face; the caller disposes it first. */
+  openKeepingLevels(selection: OutputSelection, weights: WeightMap, signal: AbortSignal): Promise<Engine>;
   dispose(): void;
 }
 

@@ -10,6 +10,8 @@ export interface CpuEngineInput {
   readonly weights: ModelWeights<HostTensor>;
   readonly maxFaces: number;
   readonly signal: AbortSignal;
+  /** Gives FM1..FM4 too. */
+  readonly keepLevels?: boolean;
 }
 
 /** The networks on engines that take crops from host memory; the crops are cut on the CPU. */
@@ -39,6 +41,10 @@ export async function openCpuBackend(
     maxSide: undefined,
     lost: new Promise(() => {}),
     dispose,
+    openKeepingLevels: (selection, tensors, signal) => {
+      const weights = foldWeights(assembleWeights(selection, tensors));
+      return create({ selection, weights, maxFaces: 1, keepLevels: true, signal });
+    },
     prepare: (image) => ({
       async run(group, sourceToCrop) {
         const engine = engines[group];

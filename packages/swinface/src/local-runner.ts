@@ -15,7 +15,7 @@ import type { Settings } from './options.js';
 import { type FoundFace, faceOf, facesFromPoints } from './results.js';
 import type { CropResult, PictureResult, Runner, RunnerEvents, WatchOptions } from './runner.js';
 import { Stopwatch } from './stopwatch.js';
-import type { Choice, EngineKind } from './types.js';
+import type { Choice, EngineKind, FaceExplanation } from './types.js';
 import { LocalWatcher } from './watcher.js';
 
 /** While one picture is on the GPU the next is located and warped; a third would only wait. */
@@ -119,6 +119,28 @@ export class LocalRunner implements Runner {
       const faces = await watch.time('results', () => found.map((face, i) => faceOf(face, at(analyses, i), id)));
       return { faces, timings: watch.read() };
     });
+  }
+
+  explain(
+    source: ImageSource,
+    tasks: readonly string[],
+    points: FivePoints | undefined,
+    signal: AbortSignal,
+  ): Promise<FaceExplanation | undefined> {
+    return this.#busy.track(this.#explain(source, tasks, points, signal));
+  }
+
+  async #explain(
+    source: ImageSource,
+    tasks: readonly string[],
+    points: FivePoints | undefined,
+    signal: AbortSignal,
+  ): Promise<FaceExplanation | undefined> {
+    const look = async (image: UprightImage, watch: Stopwatch) =>
+      points ?? (await this.locate(image, undefined, signal, watch))[0]?.points;
+    return this.#onNetwork(await this.bringIn(source, look, signal), signal, async ({ image, found }) =>
+      found ? this.#network.explain(image, found, tasks, signal) : undefined,
+    );
   }
 
   analyzeAligned(crop: ImageSource, signal: AbortSignal): Promise<CropResult> {

@@ -1,15 +1,16 @@
-import type { Similarity, UprightImage } from '@swinface/alignment';
+import type { FivePoints, Similarity, UprightImage } from '@swinface/alignment';
 import { DeviceLostError, type Manifest, type RawOutputs, RemoteModel } from '@swinface/core';
 import type { FaceAnalysis } from '@swinface/postprocessing';
 import { untilAborted } from './abort.js';
 import type { Backend, Model } from './backend.js';
 import { type ChosenBackend, chooseBackend } from './choose-backend.js';
 import { type CropGroup, cropGroups } from './crops.js';
+import { Explaining } from './explaining.js';
 import type { Settings } from './options.js';
 import { analysisOf } from './results.js';
 import type { RunnerEvents } from './runner.js';
 import type { Stopwatch } from './stopwatch.js';
-import type { Choice, EngineKind } from './types.js';
+import type { Choice, EngineKind, FaceExplanation } from './types.js';
 import { outputsOf } from './weights.js';
 
 /** A device that is lost this often within {@link LOSS_WINDOW_MS} is not asked for again: something is wrong with it. */
@@ -35,6 +36,7 @@ export class Network {
   readonly #gone = new WeakSet<Backend>();
   /** Weights that are not the caller's are not in memory: they can be read again, mostly from the browser's cache. */
   readonly #model: Model;
+  readonly #explaining: Explaining;
   #choice: Choice<EngineKind>;
   #backend: Promise<Backend>;
   #maxSide: number | undefined;
@@ -49,6 +51,7 @@ export class Network {
   ) {
     this.manifest = model.manifest;
     this.#model = model;
+    this.#explaining = new Explaining(model, groups);
     this.groups = groups;
     this.#settings = settings;
     this.#events = events;
@@ -130,6 +133,22 @@ export class Network {
         await untilAborted(backend.lost, signal);
       }
     }
+  }
+
+  /**
+   * Why it answers some tasks as it does, for one face.
+   *
+   * @throws {InvalidInputError} if a task is not computed
+   * @throws the signal's reason
+   */
+  async explain(
+    image: UprightImage,
+    points: FivePoints,
+    tasks: readonly string[],
+    signal: AbortSignal,
+  ): Promise<FaceExplanation> {
+    const backend = await untilAborted(this.#backend, signal);
+    return this.#explaining.explain(backend, image, points, tasks, signal);
   }
 
   async #runOn(
@@ -227,6 +246,7 @@ export class Network {
   /** Frees the engine; runs under way reject. Call it once. */
   dispose(): void {
     this.#life.abort();
+    this.#explaining.dispose();
     this.#backend.then((backend) => backend.dispose()).catch(() => undefined);
   }
 }

@@ -6,6 +6,7 @@ import type {
   DeviceEvent,
   EngineKind,
   Face,
+  FaceExplanation,
   ProgressEvent,
   Timings,
   TrackedFace,
@@ -69,6 +70,13 @@ export interface Runner {
   readonly failed: Promise<SwinFaceError>;
   analyze(source: ImageSource, points: readonly FivePoints[] | undefined, signal: AbortSignal): Promise<PictureResult>;
   analyzeAligned(crop: ImageSource, signal: AbortSignal): Promise<CropResult>;
+  /** Undefined where there is no face. */
+  explain(
+    source: ImageSource,
+    tasks: readonly string[],
+    points: FivePoints | undefined,
+    signal: AbortSignal,
+  ): Promise<FaceExplanation | undefined>;
   watch(options: WatchOptions): FrameWatcher;
   /** Frees everything: at once where nothing runs, else as soon as the running step ends. Call it once. */
   dispose(): void;

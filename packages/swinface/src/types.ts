@@ -1,5 +1,5 @@
-import type { Box, FaceLocator, FivePoints, LocatedFace } from '@swinface/alignment';
-import type { LoadedModel } from '@swinface/core';
+import type { Box, FaceLocator, FivePoints, LocatedFace, Similarity } from '@swinface/alignment';
+import type { Explanation, LoadedModel } from '@swinface/core';
 import type { BestShot, FaceAnalysis, FaceQuality, HeadPose } from '@swinface/postprocessing';
 
 /**
@@ -163,6 +163,27 @@ export interface FaceAnalyzerOptions {
    * late, not wrongly.
    */
   readonly onDeviceChange?: (event: DeviceEvent) => void;
+}
+
+/** What {@link FaceAnalyzer.explain} may be told. */
+export interface ExplainOptions {
+  /** Names of the tasks; Age, Gender and Expression by default, those of them that are computed. */
+  readonly tasks?: readonly string[];
+  /** Five points of the face in pixels of the upright source; the largest face by default. */
+  readonly points?: FivePoints;
+  readonly signal?: AbortSignal;
+}
+
+/** Why the network answers one task as it does. */
+export interface TaskExplanation extends Explanation {
+  /** Takes pixels of the upright source to those of the 112 x 112 crop that `map` covers. */
+  readonly sourceToCrop: Similarity;
+}
+
+/** Why the network answers as it does, for one face. */
+export interface FaceExplanation {
+  readonly points: FivePoints;
+  readonly explanations: readonly TaskExplanation[];
 }
 
 /** Which engine or locator is at work, for people. */

@@ -42,6 +42,10 @@ export async function openWebGpuBackend(input: BackendInput, shared: GPUDevice |
     maxSide: device.limits.maxTextureDimension2D,
     lost: device.lost.then(({ reason, message }) => message || reason),
     dispose,
+    openKeepingLevels: (selection, tensors, signal) => {
+      const weights = foldWeights(assembleWeights(selection, tensors));
+      return WebGpuEngine.compile({ device, selection, weights, maxFaces: 1, keepLevels: true, signal });
+    },
     prepare(image) {
       const source = warps.upload(image);
       return {

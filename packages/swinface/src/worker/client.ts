@@ -1,6 +1,6 @@
 import { type FivePoints, type ImageSource, UprightImage } from '@swinface/alignment';
 import { type Manifest, SwinFaceError, UnsupportedDeviceError } from '@swinface/core';
-import { proxy, type Remote, transfer, wrap } from 'comlink';
+import { type Remote, releaseProxy, transfer, wrap } from 'comlink';
 import { Gate, untilAborted } from '../abort.js';
 import type { Settings } from '../options.js';
 import type {
@@ -12,7 +12,7 @@ import type {
   WatchedFrame,
   WatchOptions,
 } from '../runner.js';
-import type { Choice, EngineKind, Timings } from '../types.js';
+import type { Choice, EngineKind, FaceExplanation, Timings } from '../types.js';
 import { unpackError } from './errors.js';
 import type { AnalyzerWorker, Answer, PostedPicture, RunnerFacts, WorkerEvent } from './protocol.js';
 
@@ -24,26 +24,32 @@ export class WorkerStartError extends UnsupportedDeviceError {}
 
 /** A worker with an open port, and how it fails. */
 interface StartedWorker {
-  readonly worker: Worker;
   readonly remote: Remote<AnalyzerWorker>;
   /** Resolves when it breaks. */
   readonly broken: Promise<SwinFaceError>;
+  /** Ends it, and with it everything it holds. */
+  end(): void;
 }
 
 /** Does everything in a worker. Pictures are captured here, where their elements live, and transferred. */
 export class WorkerRunner implements Runner {
   readonly thread = { kind: 'worker', description: 'a worker' } as const;
   readonly failed: Promise<SwinFaceError>;
-  readonly #worker: Worker;
+  readonly #end: () => void;
   readonly #remote: Remote<AnalyzerWorker>;
   readonly #gate = new Gate(PICTURES_POSTED);
   #facts: RunnerFacts;
   /** Number of the last call, or of the last watcher. */
   #last = 0;
 
-  private constructor({ worker, remote }: StartedWorker, facts: RunnerFacts, failed: Promise<SwinFaceError>) {
-    this.#worker = worker;
+  private constructor(
+    remote: Remote<AnalyzerWorker>,
+    facts: RunnerFacts,
+    failed: Promise<SwinFaceError>,
+    end: () => void,
+  ) {
     this.#remote = remote;
+    this.#end = end;
     this.#facts = facts;
     this.failed = failed;
   }
@@ -55,15 +61,20 @@ export class WorkerRunner implements Runner {
    * @throws as `FaceAnalyzer.create` otherwise; the worker is gone then
    */
   static async open(settings: Settings, signal: AbortSignal, events: RunnerEvents): Promise<WorkerRunner> {
-    const started = await start(settings.assets.worker, signal);
-    const { worker, remote, broken } = started;
+    const { remote, broken, end: endWorker } = await start(settings.assets.worker, signal);
     let runner: WorkerRunner | undefined;
     let failed: (error: SwinFaceError) => void = () => {};
     const failure = new Promise<SwinFaceError>((resolve) => {
       failed = resolve;
     });
     void broken.then(failed);
-    const onEvent = (event: WorkerEvent) => {
+    // A port of its own, which can be closed: left open it would keep all of this alive after the worker's end.
+    const { port1, port2 } = new MessageChannel();
+    const end = () => {
+      endWorker();
+      port1.close();
+    };
+    port1.onmessage = ({ data: event }: MessageEvent<WorkerEvent>) => {
       if ('progress' in event) {
         if (!runner && !signal.aborted) events.onProgress(event.progress);
       } else if ('failed' in event) failed(unpackError(event.failed) as SwinFaceError);
@@ -74,15 +85,15 @@ export class WorkerRunner implements Runner {
     };
     try {
       const posted = { ...settings, device: undefined };
-      const opening: Promise<Answer<RunnerFacts>> = remote.open(0, posted, proxy(onEvent));
+      const opening: Promise<Answer<RunnerFacts>> = remote.open(0, posted, transfer(port2, [port2]));
       const facts = await untilAborted(
         Promise.race([opening.then((answer) => unwrap(answer)), rejection(broken)]),
         signal,
       );
-      runner = new WorkerRunner(started, facts, failure);
+      runner = new WorkerRunner(remote, facts, failure, end);
       return runner;
     } catch (error) {
-      worker.terminate();
+      end();
       throw error;
     }
   }
@@ -125,6 +136,18 @@ export class WorkerRunner implements Runner {
     return { ...result, timings: withCapture(result.timings, capture) };
   }
 
+  async explain(
+    source: ImageSource,
+    tasks: readonly string[],
+    points: FivePoints | undefined,
+    signal: AbortSignal,
+  ): Promise<FaceExplanation | undefined> {
+    const { result } = await this.#post(source, signal, (call, picture) =>
+      this.#remote.explain(call, picture, tasks, points),
+    );
+    return result;
+  }
+
   watch(options: WatchOptions): FrameWatcher {
     const number = ++this.#last;
     void this.#remote.watch(number, options);
@@ -164,7 +187,7 @@ export class WorkerRunner implements Runner {
 
   /** Ends the worker, and with it everything it holds. */
   dispose(): void {
-    this.#worker.terminate();
+    this.#end();
   }
 }
 
@@ -185,6 +208,13 @@ async function start(address: string | undefined, signal: AbortSignal): Promise<
     throw startError(cause instanceof Error ? cause.message : String(cause), cause);
   }
   const remote = wrap<AnalyzerWorker>(worker);
+  const listening = new AbortController();
+  const end = () => {
+    // Else the listeners and comlink's own book-keeping hold each other, and everything that was ever posted.
+    listening.abort();
+    remote[releaseProxy]();
+    worker.terminate();
+  };
   let running = false;
   const broken = new Promise<SwinFaceError>((resolve) => {
     const report = (message: string) => {
@@ -195,20 +225,25 @@ async function start(address: string | undefined, signal: AbortSignal): Promise<
       );
       worker.terminate();
     };
-    worker.addEventListener('error', (event) => {
-      event.preventDefault();
-      report(event.message || 'its script could not be loaded');
-    });
-    worker.addEventListener('messageerror', () => report('a message could not be read'));
+    const { signal } = listening;
+    worker.addEventListener(
+      'error',
+      (event) => {
+        event.preventDefault();
+        report(event.message || 'its script could not be loaded');
+      },
+      { signal },
+    );
+    worker.addEventListener('messageerror', () => report('a message could not be read'), { signal });
   });
   try {
     await untilAborted(Promise.race([remote.hello(), rejection(broken)]), signal);
   } catch (error) {
-    worker.terminate();
+    end();
     throw error;
   }
   running = true;
-  return { worker, remote, broken };
+  return { remote, broken, end };
 }
 
 const startError = (message: string, cause?: unknown) =>

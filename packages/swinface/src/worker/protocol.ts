@@ -2,7 +2,7 @@ import type { FivePoints } from '@swinface/alignment';
 import type { Manifest } from '@swinface/core';
 import type { Settings } from '../options.js';
 import type { CropResult, PictureResult, WatchedFrame, WatchOptions } from '../runner.js';
-import type { Choice, DeviceEvent, EngineKind, ProgressEvent } from '../types.js';
+import type { Choice, DeviceEvent, EngineKind, FaceExplanation, ProgressEvent } from '../types.js';
 import type { Packed } from './errors.js';
 
 /** A picture on its way: a file is decoded in the worker, everything else was captured on the page and is transferred. */
@@ -38,13 +38,20 @@ export type PostedSettings = Settings & { readonly device: undefined };
 export interface AnalyzerWorker {
   /** Answers once the worker's code is loaded. */
   hello(): void;
-  open(call: number, settings: PostedSettings, onEvent: (event: WorkerEvent) => void): Promise<Answer<RunnerFacts>>;
+  /** @param events where {@link WorkerEvent}s go */
+  open(call: number, settings: PostedSettings, events: MessagePort): Promise<Answer<RunnerFacts>>;
   analyze(
     call: number,
     picture: PostedPicture,
     points: readonly FivePoints[] | undefined,
   ): Promise<Answer<PictureResult>>;
   analyzeAligned(call: number, picture: PostedPicture): Promise<Answer<CropResult>>;
+  explain(
+    call: number,
+    picture: PostedPicture,
+    tasks: readonly string[],
+    points: FivePoints | undefined,
+  ): Promise<Answer<FaceExplanation | undefined>>;
   /** Makes watcher number `watcher`. */
   watch(watcher: number, options: WatchOptions): void;
   look(call: number, watcher: number, picture: PostedPicture, time: number): Promise<Answer<WatchedFrame>>;

@@ -1,7 +1,8 @@
 import { type FivePoints, UprightImage } from '@swinface/alignment';
 import { SwinFaceError } from '@swinface/core';
 import { LocalRunner } from '../local-runner.js';
-import type { CropResult, FrameWatcher, PictureResult, WatchedFrame, WatchOptions } from '../runner.js';
+import type { CropResult, FrameWatcher, PictureResult, RunnerEvents, WatchedFrame, WatchOptions } from '../runner.js';
+import type { FaceExplanation } from '../types.js';
 import { packError } from './errors.js';
 import type { AnalyzerWorker, Answer, PostedPicture, PostedSettings, RunnerFacts, WorkerEvent } from './protocol.js';
 
@@ -13,16 +14,17 @@ export class AnalyzerService implements AnalyzerWorker {
 
   hello(): void {}
 
-  open(call: number, settings: PostedSettings, onEvent: (event: WorkerEvent) => void): Promise<Answer<RunnerFacts>> {
+  open(call: number, settings: PostedSettings, port: MessagePort): Promise<Answer<RunnerFacts>> {
+    const tell = (event: WorkerEvent) => port.postMessage(event);
     return this.#answer(call, async (signal) => {
-      const events = {
-        onProgress: (progress: RunnerProgress) => onEvent({ progress }),
-        onDeviceChange: (device: RunnerDevice) => onEvent({ device, maxSide: this.#runner?.maxSide }),
+      const events: RunnerEvents = {
+        onProgress: (progress) => tell({ progress }),
+        onDeviceChange: (device) => tell({ device, maxSide: this.#runner?.maxSide }),
       };
       const thread = { kind: 'worker', description: 'a worker' } as const;
       const runner = await LocalRunner.open(settings, signal, events, thread);
       this.#runner = runner;
-      void runner.failed.then((error) => onEvent({ failed: packError(error) }));
+      void runner.failed.then((error) => tell({ failed: packError(error) }));
       const { engine, locator, manifest, outputs, maxSide } = runner;
       return { engine, locator, manifest, outputs, maxSide };
     });
@@ -41,6 +43,17 @@ export class AnalyzerService implements AnalyzerWorker {
   analyzeAligned(call: number, picture: PostedPicture): Promise<Answer<CropResult>> {
     return this.#answer(call, (signal) =>
       withSource(picture, (source) => this.#opened().analyzeAligned(source, signal)),
+    );
+  }
+
+  explain(
+    call: number,
+    picture: PostedPicture,
+    tasks: readonly string[],
+    points: FivePoints | undefined,
+  ): Promise<Answer<FaceExplanation | undefined>> {
+    return this.#answer(call, (signal) =>
+      withSource(picture, (source) => this.#opened().explain(source, tasks, points, signal)),
     );
   }
 
@@ -86,9 +99,6 @@ export class AnalyzerService implements AnalyzerWorker {
     }
   }
 }
-
-type RunnerProgress = Extract<WorkerEvent, { readonly progress: unknown }>['progress'];
-type RunnerDevice = Extract<WorkerEvent, { readonly device: unknown }>['device'];
 
 const sourceOf = (picture: PostedPicture): Blob | UprightImage =>
   'file' in picture ? picture.file : UprightImage.adopt(picture.pixels, picture);
