@@ -24,7 +24,9 @@ const SEARCH_EVERY = 10;
 /** Overlap from which a face is plainly the one that was there a frame ago, and up to which another is not in its way. */
 const PLAINLY = { same: 0.4, apart: 0.1 } as const;
 /** Seconds after which nothing is plain any more. */
-const MOMENT = 0.5;
+const MOMENT = 1;
+/** Seconds for which a face that is not seen keeps its id; on a slow machine a frame alone may take one. */
+const PATIENCE = 5;
 /** A face that turned this many degrees, or whose size changed by this factor, has changed. */
 const CHANGED = { degrees: 20, size: 1.5 } as const;
 /** As the boxes' and points' smoothing of `FaceTracks`. */
@@ -84,7 +86,7 @@ export class LocalWatcher implements FrameWatcher {
     this.#runner = runner;
     this.#every = analyzeEvery / 1000;
     const { manifest } = runner;
-    this.#tracks = new FaceTracks({ verification: manifest.calibration.verification });
+    this.#tracks = new FaceTracks({ verification: manifest.calibration.verification, patience: PATIENCE });
     this.#averages = new TrackAverages(manifest);
   }
 

@@ -1,0 +1,304 @@
+import type { Page } from '@playwright/test';
+import type * as Swinface from 'swinface';
+import { expect, isTrained, test } from './fixtures.js';
+import { harnessWorker, openHarness } from './harness/build.js';
+
+const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-nano.json`;
+/** Aligned crops in the loop that looks for leaks; 10,000 of them take a machine of its own. */
+const CROPS = Number(process.env.E2E_CROPS ?? 200);
+
+/** The SDK as the harness page holds it, and what the tests put beside it. */
+type Harness = typeof Swinface & {
+  /** A playing video that shows one face, like a camera. */
+  readonly openVideo: () => Promise<{ video: HTMLVideoElement; track: MediaStreamTrack }>;
+};
+
+/** Opens the harness with a video at hand. */
+async function open(page: Page, more?: Readonly<Record<string, string>>): Promise<void> {
+  await openHarness(page, more);
+  await page.evaluate(() => {
+    const openVideo = async () => {
+      const blob = await (await fetch('/assets/samples/sample3.jpg')).blob();
+      const photo = await createImageBitmap(blob, 1470, 230, 450, 338);
+      const canvas = document.createElement('canvas');
+      [canvas.width, canvas.height] = [320, 240];
+      const context = canvas.getContext('2d');
+      let n = 0;
+      const draw = () => {
+        context?.drawImage(photo, 0, 0, 320, 240);
+        // Something has to change for a frame to be one.
+        context?.fillRect(n++ % 8, 0, 1, 1);
+      };
+      draw();
+      setInterval(draw, 40);
+      const video = document.createElement('video');
+      video.muted = true;
+      const stream = canvas.captureStream(25);
+      video.srcObject = stream;
+      document.body.append(video);
+      await video.play();
+      return { video, track: stream.getVideoTracks()[0] as MediaStreamTrack };
+    };
+    Object.assign(globalThis, { openVideo });
+  });
+}
+
+test('a stream follows a face, and says how it keeps up', async ({ page }) => {
+  await open(page);
+  const outcome = await page.evaluate(async (model) => {
+    const { FaceAnalyzer, openVideo } = globalThis as unknown as Harness;
+    const analyzer = await FaceAnalyzer.create({ model, engine: 'wasm', outputs: ['Recognition', 'Age'] });
+    const { video } = await openVideo();
+    const frames: (Pick<Swinface.StreamFrame, 'mediaTime' | 'dropped' | 'latency' | 'rate' | 'timings'> & {
+      ids: number[];
+    })[] = [];
+    let last: Swinface.StreamFrame | undefined;
+    for await (const frame of analyzer.stream(video)) {
+      const { faces, ...rest } = frame;
+      frames.push({ ids: faces.map(({ id }) => id), ...rest });
+      last = frame;
+      if (frames.length === 20) break;
+    }
+    analyzer.dispose();
+    const [face] = last?.faces ?? [];
+    return {
+      frames,
+      analysisRate: last?.analysisRate ?? 0,
+      face: {
+        quality: face?.quality,
+        landmarks: face?.landmarks?.length,
+        bestShot: face?.bestShot?.embedding.length === face?.embedding?.length,
+        analysisAge: face?.analysisAge,
+      },
+    };
+  }, MODEL);
+  const { frames, face, analysisRate } = outcome;
+  test.info().annotations.push({ type: 'last frame', description: JSON.stringify({ ...frames.at(-1), analysisRate }) });
+  for (const { ids } of frames) expect(ids).toEqual([1]);
+  const times = frames.map(({ mediaTime = Number.NaN }) => mediaTime);
+  expect(times.every((time, i) => i === 0 || time > (times[i - 1] ?? 0))).toBe(true);
+  expect(frames.every(({ dropped = -1, latency }) => dropped >= 0 && latency > 0)).toBe(true);
+  expect(frames.at(-1)?.rate).toBeGreaterThan(0);
+  expect(frames[0]?.timings.network, 'a new face is waited for').toBeGreaterThan(0);
+  expect(face.quality?.score).toBeGreaterThan(0);
+  expect(face.landmarks).toBe(3 * 478);
+  expect(face.bestShot).toBe(true);
+  expect(face.analysisAge).toBeGreaterThanOrEqual(0);
+});
+
+test('a stream pauses with a hidden page, ends with its camera, and fails when that is taken away', async ({
+  page,
+}) => {
+  await open(page);
+  const outcome = await page.evaluate(async (model) => {
+    const { CameraError, FaceAnalyzer, openVideo } = globalThis as unknown as Harness;
+    const points = [
+      [130, 100],
+      [180, 100],
+      [155, 130],
+      [135, 155],
+      [175, 155],
+    ] as const;
+    // Where the face is does not matter here, only when it is looked for.
+    const face = {
+      box: { x: 110, y: 70, width: 90, height: 110 },
+      score: 0.9,
+      points,
+      landmarks: Float32Array.from(Array(68 * 3).keys()),
+      landmarkModel: 'face-api-68' as const,
+    };
+    const locator = {
+      name: 'test',
+      landmarkModel: 'face-api-68' as const,
+      description: 'knows',
+      locate: async () => [face],
+      dispose() {},
+      [Symbol.dispose]() {},
+    };
+    const analyzer = await FaceAnalyzer.create({ model, engine: 'wasm', outputs: ['Age'], locator });
+    const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+    const hide = (hidden: boolean) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });
+      document.dispatchEvent(new Event('visibilitychange'));
+    };
+    const first = await openVideo();
+    let count = 0;
+    const watching = (async () => {
+      for await (const _ of analyzer.stream(first.video)) count++;
+      return 'ended';
+    })();
+    while (count < 2) await wait(20);
+    hide(true);
+    // The frame that was under way.
+    await wait(1000);
+    const before = count;
+    await wait(1000);
+    const whileHidden = count - before;
+    hide(false);
+    while (count < before + 2) await wait(20);
+    first.track.stop();
+    const stopped = await watching;
+
+    const second = await openVideo();
+    const failure = await (async () => {
+      for await (const _ of analyzer.stream(second.video)) {
+        setTimeout(() => second.track.dispatchEvent(new Event('ended')), 100);
+      }
+      return 'ended';
+    })().catch((error) => error instanceof CameraError && error.code);
+
+    const third = await openVideo();
+    const leaving = new AbortController();
+    const reason = await (async () => {
+      for await (const _ of analyzer.stream(third.video, { signal: leaving.signal })) leaving.abort('enough');
+      return 'ended';
+    })().catch((aborted) => aborted);
+    // None of this harmed the analyzer.
+    const faces = await analyzer.analyze(third.video);
+    analyzer.dispose();
+    return { whileHidden, stopped, failure, reason, faces: faces.length, thread: analyzer.thread.kind };
+  }, MODEL);
+  expect(outcome).toEqual({
+    whileHidden: 0,
+    stopped: 'ended',
+    failure: 'CAMERA',
+    reason: 'enough',
+    faces: 1,
+    thread: 'main',
+  });
+});
+
+test('a device that is lost in the middle of a stream comes back with the same answers', async ({ page }) => {
+  const losing = `
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (...options) {
+      const device = await request.apply(this, options);
+      new BroadcastChannel('lose').onmessage = () => device.destroy();
+      return device;
+    };
+    // What is posted while the worker's own code loads is kept for it.
+    const early = [];
+    onmessage = (event) => early.push(event);
+    await import('${await harnessWorker()}');
+    onmessage = null;
+    for (const { data, ports } of early) dispatchEvent(new MessageEvent('message', { data, ports: [...ports] }));
+  `;
+  await open(page, { 'losing.js': losing });
+  const outcome = await page.evaluate(async (model) => {
+    const { FaceAnalyzer, openVideo } = globalThis as unknown as Harness;
+    const events: string[] = [];
+    const analyzer = await FaceAnalyzer.create({
+      model,
+      engine: 'webgpu',
+      outputs: ['Recognition'],
+      maxFaces: 1,
+      assets: { worker: 'losing.js' },
+      onDeviceChange: ({ state }) => events.push(state),
+    });
+    const { video } = await openVideo();
+    const photo = await createImageBitmap(video);
+    const before = await analyzer.analyze(photo);
+    let frames = 0;
+    let framesAfter = 0;
+    for await (const { faces } of analyzer.stream(video, { analyzeEvery: 0 })) {
+      if (faces.some(({ embedding }) => !embedding)) throw new Error('a face without an answer');
+      if (++frames === 2) new BroadcastChannel('lose').postMessage('');
+      if (events.length === 2 && ++framesAfter === 2) break;
+    }
+    const after = await analyzer.analyze(photo);
+    const { kind } = analyzer.engine;
+    analyzer.dispose();
+    const difference = after.map(({ embedding }, i) =>
+      Math.max(
+        ...Array.from(embedding ?? [], (value, k) => Math.abs(value - (before[i]?.embedding?.[k] ?? Number.NaN))),
+      ),
+    );
+    return { events, kind, difference };
+  }, MODEL);
+  expect(outcome).toMatchObject({ events: ['lost', 'restored'], kind: 'webgpu' });
+  expect(outcome.difference).toHaveLength(1);
+  // The same kernels on the same pixels.
+  expect(outcome.difference[0]).toBeLessThan(1e-6);
+});
+
+/** Bytes of JavaScript memory on the page after a collection. */
+async function heap(page: Page): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  await session.send('HeapProfiler.collectGarbage');
+  const { usedSize } = await session.send('Runtime.getHeapUsage');
+  await session.detach();
+  return usedSize;
+}
+
+test('made and disposed twenty times, and through many crops, nothing grows', async ({ page }) => {
+  await open(page);
+  const cycle = (times: number) =>
+    page.evaluate(
+      async ([model, count]) => {
+        const { FaceAnalyzer } = globalThis as unknown as Harness;
+        const crop = new ImageData(112, 112);
+        for (let i = 0; i < count; i++) {
+          const analyzer = await FaceAnalyzer.create({ model, engine: 'wasm', locator: 'none', outputs: ['Age'] });
+          await analyzer.analyzeAligned(crop);
+          // In the middle of something, every other time.
+          if (i % 2) void analyzer.analyzeAligned(crop).catch(() => {});
+          analyzer.dispose();
+        }
+      },
+      [MODEL, times] as const,
+    );
+  await cycle(2);
+  const before = await heap(page);
+  await cycle(20);
+  await expect.poll(() => page.workers().length).toBe(0);
+  const afterCycles = await heap(page);
+  // A manifest alone, kept by each of them, would be 0.9 MB.
+  expect(afterCycles - before, 'bytes that twenty analyzers left behind').toBeLessThan(400_000);
+
+  const took = await page.evaluate(
+    async ([model, count]) => {
+      const { FaceAnalyzer } = globalThis as unknown as Harness;
+      const analyzer = await FaceAnalyzer.create({ model, engine: 'wasm', locator: 'none', outputs: ['Age'] });
+      const canvas = new OffscreenCanvas(112, 112);
+      canvas.getContext('2d')?.fillRect(20, 20, 50, 50);
+      const start = performance.now();
+      for (let i = 0; i < count; i++) await analyzer.analyzeAligned(canvas);
+      const took = performance.now() - start;
+      Object.assign(globalThis, { analyzer });
+      return took;
+    },
+    [MODEL, CROPS] as const,
+  );
+  const [worker] = page.workers();
+  expect(worker).toBeDefined();
+  const afterCrops = await heap(page);
+  const figures = { before, afterCycles, afterCrops, crops: CROPS, millisecondsPerCrop: took / CROPS };
+  test.info().annotations.push({ type: 'bytes', description: JSON.stringify(figures) });
+  expect(afterCrops - afterCycles, 'bytes that the crops left on the page').toBeLessThan(2 ** 20);
+  await page.evaluate(() => (globalThis as unknown as { analyzer: Swinface.FaceAnalyzer }).analyzer.dispose());
+  await expect.poll(() => page.workers().length).toBe(0);
+});
+
+test('the page never waits: no task over 50 ms from the first line to the first faces', async ({ page }) => {
+  await open(page);
+  const tasks = await page.evaluate(async (model) => {
+    const { FaceAnalyzer } = globalThis as unknown as Harness;
+    const photo = await (await fetch('/assets/samples/sample3.jpg')).blob();
+    const seen: number[] = [];
+    const observer = new PerformanceObserver((list) => seen.push(...list.getEntries().map(({ duration }) => duration)));
+    observer.observe({ entryTypes: ['longtask'] });
+    const start = performance.now();
+    const analyzer = await FaceAnalyzer.create({ model });
+    const created = performance.now();
+    const faces = await analyzer.analyze(photo);
+    const done = performance.now();
+    // Entries are told in a task of their own.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    observer.disconnect();
+    analyzer.dispose();
+    return { seen, faces: faces.length, create: created - start, analyze: done - created };
+  }, MODEL);
+  test.info().annotations.push({ type: 'tasks', description: JSON.stringify(tasks) });
+  expect(tasks.faces).toBe(3);
+  expect(Math.max(0, ...tasks.seen), 'milliseconds of the longest task').toBeLessThanOrEqual(50);
+});
