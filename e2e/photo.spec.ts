@@ -173,3 +173,30 @@ test('a photo turned by its EXIF data is shown and analysed upright', async ({ p
   await expect(page.getByRole('status')).toHaveText(/3 faces in/);
   await expect(page.locator('.film')).toContainText('1200 \u00d7 844');
 });
+
+test('shows what the answers of the chosen face rest on', async ({ page }) => {
+  await page.goto('photo/');
+  await analyzeSample(page, 3);
+  const panel = page.getByRole('region', { name: 'What the answers rest on' });
+  await page.getByRole('radio', { name: 'Face 2' }).check();
+  await panel.getByRole('button').click();
+  const figures = panel.locator('figure');
+  await expect(figures).toHaveCount(3, { timeout: 120_000 });
+  const shown = await figures.evaluateAll((all) =>
+    all.map((figure) => {
+      const canvas = figure.querySelector('canvas');
+      const { data } = canvas?.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
+      let warm = 0;
+      for (let i = 0; i < data.length; i += 4) if ((data[i] ?? 0) > (data[i + 2] ?? 0) + 60) warm++;
+      return { task: figure.getAttribute('data-task'), warm: warm / (data.length / 4) };
+    }),
+  );
+  expect(shown.map(({ task }) => task)).toEqual(['Age', 'Gender', 'Expression']);
+  // Something glows, and not everything does.
+  for (const { warm } of shown) {
+    expect(warm).toBeGreaterThan(0.005);
+    expect(warm).toBeLessThan(0.9);
+  }
+  await page.getByRole('radio', { name: 'Face 1' }).check();
+  await expect(figures).toHaveCount(0);
+});

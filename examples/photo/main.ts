@@ -1,5 +1,6 @@
 import { createOverlay } from '@swinface/widget/kit';
 import type { Face, FaceAnalyzer, Timings } from 'swinface';
+import { createExplanation } from '../ui/explanation.js';
 import { createFaceList, thumbnail } from '../ui/faces.js';
 import { messageCard } from '../ui/film.js';
 import { counted, duration } from '../ui/format.js';
@@ -16,6 +17,8 @@ interface Result {
   readonly analyzer: FaceAnalyzer;
   readonly faces: readonly Face[];
   readonly open: OpenPicture;
+  /** The photo as it was chosen. */
+  readonly blob: Blob;
 }
 
 let result: Result | undefined;
@@ -24,7 +27,14 @@ let work = new AbortController();
 const labelOf = (index: number): string => String(index + 1);
 const overlay = createOverlay((label) => select(Number(label) - 1));
 const list = createFaceList((label) => select(Number(label) - 1));
-shell.stage.append(list.element, createContactStrip(choose), panel.element);
+const explanation = createExplanation(
+  async (points) => {
+    const blob = result?.blob;
+    return blob && result?.analyzer.explain(blob, { points });
+  },
+  (error) => describeError(error).title,
+);
+shell.stage.append(list.element, explanation.element, createContactStrip(choose), panel.element);
 acceptDropsAndPastes(film.element, choose);
 showEmpty();
 
@@ -48,6 +58,8 @@ function select(index: number): void {
     open,
   );
   list.select(labelOf(index));
+  const face = faces[index];
+  if (face) explanation.offer(open.image, face);
   const entries = faces.map((face, i) => ({ face, label: labelOf(i) }));
   const [chosen] = entries.splice(index, 1);
   if (chosen) session.report(analyzer).show({ ...chosen, others: entries });
@@ -83,6 +95,7 @@ async function choose(picture: Picture): Promise<void> {
   result?.open.close();
   result = undefined;
   overlay.clear();
+  explanation.clear();
   list.show([], undefined);
   film.setCard(undefined);
   film.setContent(undefined);
@@ -112,7 +125,7 @@ async function choose(picture: Picture): Promise<void> {
       },
     });
     signal.throwIfAborted();
-    showResult({ analyzer, faces, open }, timings);
+    showResult({ analyzer, faces, open, blob }, timings);
   } catch (error) {
     if (!signal.aborted) showFailure(error, picture);
   } finally {
