@@ -25,21 +25,26 @@ export function exp(x: v128): v128 {
   return v128.and(f32x4.mul(p, power), counts);
 }
 
-/** x * Phi(x) with the error function of Abramowitz & Stegun 7.1.26, within 1.5e-7. */
+/**
+ * x * Phi(x), the exact GELU: (Phi(x) - 1/2) / x as a quotient of polynomials in x^2, fitted to |x| <= 5.6, beyond which
+ * Phi is 0 or 1 in float32. Phi is within 2e-7, with half of the instructions that an exponential takes.
+ */
 export function gelu(x: v128): v128 {
-  const z = f32x4.mul(f32x4.abs(x), f32x4.splat(0.707106781186548));
-  const t = f32x4.div(f32x4.splat(1), madd(z, f32x4.splat(0.3275911), f32x4.splat(1)));
-  let p = f32x4.splat(1.061405429);
-  p = madd(p, t, f32x4.splat(-1.453152027));
-  p = madd(p, t, f32x4.splat(1.421413741));
-  p = madd(p, t, f32x4.splat(-0.284496736));
-  p = madd(p, t, f32x4.splat(0.254829592));
-  // 1 - erf(z)
-  const rest = f32x4.mul(f32x4.mul(p, t), exp(f32x4.neg(f32x4.mul(z, z))));
-  // Phi(x) = 1 - rest / 2 for x >= 0 and rest / 2 below.
-  const half = f32x4.mul(rest, f32x4.splat(0.5));
-  const phi = v128.bitselect(f32x4.sub(f32x4.splat(1), half), half, f32x4.ge(x, f32x4.splat(0)));
-  return f32x4.mul(x, phi);
+  const z = f32x4.max(f32x4.min(x, f32x4.splat(5.6)), f32x4.splat(-5.6));
+  const u = f32x4.mul(z, z);
+  let p = f32x4.splat(1.0802296557255175e-10);
+  p = madd(p, u, f32x4.splat(-2.199754867149295e-8));
+  p = madd(p, u, f32x4.splat(3.3618487123021623e-6));
+  p = madd(p, u, f32x4.splat(1.8248884589411318e-4));
+  p = madd(p, u, f32x4.splat(4.587685223668814e-3));
+  p = madd(p, u, f32x4.splat(3.7114497274160385e-2));
+  p = madd(p, u, f32x4.splat(0.39894211292266846));
+  let q = f32x4.splat(6.625522655667737e-5);
+  q = madd(q, u, f32x4.splat(1.9015955040231347e-3));
+  q = madd(q, u, f32x4.splat(2.9787149280309677e-2));
+  q = madd(q, u, f32x4.splat(0.259696364402771));
+  q = madd(q, u, f32x4.splat(1));
+  return f32x4.mul(x, madd(z, f32x4.div(p, q), f32x4.splat(0.5)));
 }
 
 /** Sum of the four lanes. */
