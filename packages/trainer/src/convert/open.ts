@@ -40,6 +40,10 @@ export async function withWeightFile<T>(path: string, use: (file: WeightFile) =>
 
 async function openWeightFile(source: ByteSource, path: string): Promise<WeightFile> {
   const head = await source.read(0, Math.min(source.size, 16));
+  // First, because its first bytes are a length and may look like anything: below 2^32, then the brace that opens a header.
+  if (startsWith(head.subarray(4), [0, 0, 0, 0, 0x7b])) {
+    return { format: 'safetensors', tensors: await openSafetensors(source), ignored: [] };
+  }
   if (startsWith(head, [0x50, 0x4b])) return fromPytorch(await openPytorch(source));
   if (startsWith(head, LEGACY_PYTORCH)) {
     throw new WeightsInvalidError(`${path} was saved in the format that PyTorch used before version 1.6.`, {
@@ -49,10 +53,6 @@ async function openWeightFile(source: ByteSource, path: string): Promise<WeightF
   }
   if (head[0] === 0x80) throw unknown(path, 'a bare pickle');
   if (head[0] === 0x7b) return fromManifest(path);
-  // A header length of less than 2^48 and the brace that opens a JSON object.
-  if (startsWith(head.subarray(6), [0, 0, 0x7b])) {
-    return { format: 'safetensors', tensors: await openSafetensors(source), ignored: [] };
-  }
   throw unknown(path, head.length === 0 ? 'an empty file' : `first bytes ${[...head.subarray(0, 8)].join(' ')}`);
 }
 

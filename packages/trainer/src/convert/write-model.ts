@@ -1,4 +1,4 @@
-import { type HostTensor, type Manifest, type ModelPassport, packShards } from '@swinface/core';
+import { type HostTensor, type ModelPassport, packShards } from '@swinface/core';
 import type { StagedFiles } from './staged-files.js';
 
 /**
@@ -11,11 +11,10 @@ export async function writeModel(
   base: string,
   passport: Omit<ModelPassport, 'id'>,
   read: (name: string) => Promise<HostTensor>,
-): Promise<Manifest> {
+): Promise<void> {
   const manifest = await packShards(base, passport, read, 'F32', (file, bytes) =>
     files.add(file, (staged) => staged.write(bytes)),
   );
   const json = new TextEncoder().encode(`${JSON.stringify(manifest, null, 1)}\n`);
   await files.add(`${base}.json`, (staged) => staged.write(json));
-  return manifest;
 }

@@ -135,6 +135,25 @@ describe('a checkpoint that PyTorch wrote', () => {
   });
 });
 
+test.each([
+  ['a pickle', 0x80, 0],
+  ['a zip archive', 0x50, 0x4b],
+  ['JSON', 0x7b, 0],
+])('safetensors are known by their header, even if its length begins like %s', async (_, low, high) => {
+  const weights = new Map([...tensorShapes(config).keys()].map((name) => [name, tinyCheckpointTensor(name)]));
+  const bytes = Buffer.from(writeSafetensors(weights, 'F32'));
+  const end = 8 + Number(bytes.readBigUInt64LE());
+  // Spaces after the header belong to it: padded up to the length whose lowest bytes are these.
+  const length = Math.ceil(end / 2 ** 16) * 2 ** 16 + high * 2 ** 8 + low;
+  const head = Buffer.alloc(8 + length, ' ');
+  bytes.copy(head, 0, 0, end);
+  head.writeBigUInt64LE(BigInt(length));
+  const path = join(folder, 'padded');
+  await writeFile(path, Buffer.concat([head, bytes.subarray(end)]));
+  await convert({ file: path, out: join(folder, 'tiny'), config });
+  expectTinyWeights((await loadModel(join(folder, 'tiny.json'))).weights);
+});
+
 test('the golden network comes through PyTorch, safetensors and ONNX with the golden outputs', async () => {
   const expected = await golden('swinface-nano');
   const path = join(folder, 'nano.safetensors');
