@@ -16,9 +16,12 @@ export const isSupported = (device: GPUDevice, { shader }: Variant): boolean =>
  * measures there.
  */
 export function defaultChoice(device: GPUDevice): Choice {
-  const wanted = isSoftware(device.adapterInfo) ? ['quad8', 'quad'] : ['tile64x32', 'tile'];
-  return ({ variants }) =>
-    variants.find((variant) => wanted.includes(variant.name) && isSupported(device, variant)) ?? variants[0];
+  const wanted = isSoftware(device.adapterInfo) ? ['quad8', 'quad4', 'quad'] : ['tile64x32', 'tile'];
+  return ({ variants }) => {
+    const fitting = variants.filter((variant) => !variant.oversized && isSupported(device, variant));
+    const named = wanted.map((name) => fitting.find((variant) => variant.name === name));
+    return named.find((variant) => variant !== undefined) ?? variants[0];
+  };
 }
 
 /** What was found on the device, the default elsewhere. */

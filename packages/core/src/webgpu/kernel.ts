@@ -45,6 +45,8 @@ export interface Variant {
   readonly name: string;
   readonly shader: Shader;
   readonly entryPoint: string;
+  /** The kernel's sizes are less than half of what the variant computes at a time: it is no default. */
+  readonly oversized?: boolean;
   /** Values of the shader's `override`s. */
   readonly constants: Readonly<Record<string, number>>;
   /** How many workgroups compute this many faces. */

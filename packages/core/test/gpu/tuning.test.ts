@@ -143,3 +143,17 @@ test('shaders of half-precision products are valid where there is shader-f16, an
   }
   validating.destroy();
 });
+
+test('defaults: what is known of software adapters, tiles on GPUs, nothing made for larger sizes', async () => {
+  const { device: gpu } = await requestDevice({ adapter: await nullAdapter() });
+  const adapterInfo = { ...device.adapterInfo, vendor: 'acme', architecture: 'one', device: '', description: '' };
+  const pretended = { adapterInfo: { ...adapterInfo, isFallbackAdapter: false }, features: gpu.features } as GPUDevice;
+  const linear = (rows: number) =>
+    planOf((ops, x, weight) => ops.linear(x, { weight: weight('fc', [64, 32]) }), [1, rows, 32], 1);
+  const chosen = (on: GPUDevice, rows: number) => linear(rows).kernels.map((kernel) => defaultChoice(on)(kernel).name);
+  expect(chosen(device, 49)).toEqual(['quad8']);
+  expect(chosen(device, 3)).toEqual(['quad4']);
+  expect(chosen(pretended, 49)).toEqual(['tile64x32']);
+  expect(chosen(pretended, 3)).toEqual(['alone8']);
+  gpu.destroy();
+});

@@ -67,6 +67,7 @@ export function product(options: ProductOptions): Kernel {
     name: `${lanes}${4 * fours}`,
     shader: { ...LANES[lanes], sources: [...LANES[lanes].sources, WIDEN[storage], commonSource, source] },
     entryPoint: 'product',
+    oversized: 2 * maxFaces * tokens < 4 * fours,
     constants: { ...constants, FOURS: fours },
     workgroups: (faces: number) => {
       const width = Math.ceil(n4 / LANES[lanes].width) * LANES[lanes].width;
@@ -82,6 +83,7 @@ export function product(options: ProductOptions): Kernel {
         ...(real === 'f16' ? { enable: ['shader-f16'] as const } : {}),
       },
       entryPoint: 'product_tile',
+      oversized: 2 * maxFaces * tokens < rows || 2 * n4 < columns,
       constants: { ...constants, SIZE: size, COLUMNS: columns },
       workgroups: (faces: number) => stack * Math.ceil(n4 / columns) * Math.ceil((faces * tokens) / rows),
     };
