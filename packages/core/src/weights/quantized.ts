@@ -18,9 +18,9 @@ export interface QuantizedTensor {
 }
 
 /**
- * How a tensor is stored in a file of a storage type. Vectors are a small part of the file and reach far (a variance may
- * exceed float16's range), so they stay float32; the first and the last layer, the channel attention
- * and the tables of position biases are small and sensitive, so they stay float16 among int8.
+ * How a tensor is stored in a file of a storage type. Vectors are a small part of the file and reach far (a variance
+ * may exceed float16's range), so they stay float32; the first and the last layer, the channel attention and the tables
+ * of position biases are small and sensitive, so they stay float16 among int8.
  */
 export function storedAs(name: string, shape: readonly number[], dtype: DType): DType {
   if (shape.length < 2) return 'F32';

@@ -2,7 +2,7 @@
 export interface SymmetricFactor {
   /** Row k of the factor stands for row order[k] of the matrix; ascending by its diagonal. */
   readonly order: Int32Array;
-  /** L transposed [K, K], row-major: entry (k, j), j > k, is L_jk; the unit diagonal and what lies below it are not used. */
+  /** L transposed [K, K], row-major: entry (k, j), j > k, is L_jk; the diagonal and what lies below are not used. */
   readonly lower: Float64Array;
 }
 

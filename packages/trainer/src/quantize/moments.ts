@@ -20,7 +20,7 @@ const BATCH = 8;
 
 /** Records, beside the network, the second moments of what each matrix reads. */
 class MomentOps extends OnnxOps {
-  /** By path of the weight: sums of x x^T [K, K], or [S, K, K] for a stack; several where a matrix is used more than once. */
+  /** By path of the weight: sums of x x^T [K, K], or [S, K, K] for a stack; several where it is used more than once. */
   readonly moments = new Map<string, OnnxValue[]>();
 
   override linear(x: OnnxValue, weights: LinearWeights<OnnxValue>): OnnxValue {
@@ -55,7 +55,7 @@ class MomentOps extends OnnxOps {
   }
 }
 
-/** Checkpoint names of the matrices that the weight at a path of the assembled record holds, in stacking order; none for the gate. */
+/** Checkpoint names of the matrices at a path of the assembled record, in stacking order; none for the gate. */
 function checkpointNames(path: string, subnets: readonly number[]): string[] {
   const each = (name: (subnet: number) => string) => subnets.map(name);
   const [part, kind, index] = path.split('.');

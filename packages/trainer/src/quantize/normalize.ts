@@ -8,24 +8,30 @@ import {
   type WeightMap,
 } from '@swinface/core';
 
-/** A LayerNorm whose smallest scale is below this part of its largest keeps its scales: dividing by them would lose digits. */
+/** A LayerNorm with a scale below this part of its largest keeps its scales: dividing by them would lose digits. */
 const SMALLEST_SCALE = 1e-3;
 
 /** A channel's factor moves by at most this much from the middle, so that float16 holds weights and activations. */
 const LARGEST_MOVE = 128;
 
-/** The magnitudes of a BatchNorm's scales about their middle. */
+/**
+ * What each channel's factor moves by: its magnitude about the middle of all. Channels too weak to be in reach do not count;
+ * what is left of their factor makes a column small, which harms nobody.
+ */
 function movedFactors(scale: Float32Array): Float32Array {
-  const sizes = scale.map(Math.abs).filter((size) => size > 0);
-  const middle = Math.sqrt(Math.min(...sizes) * Math.max(...sizes));
-  return scale.map((value) => Math.min(LARGEST_MOVE, Math.max(1 / LARGEST_MOVE, Math.abs(value) / middle)));
+  const sizes = scale.map(Math.abs);
+  const largest = Math.max(...sizes);
+  if (largest === 0) return sizes.fill(1);
+  const smallest = Math.min(...sizes.filter((size) => size >= largest / LARGEST_MOVE ** 2));
+  const middle = Math.sqrt(smallest * largest);
+  return sizes.map((size) => Math.min(LARGEST_MOVE, Math.max(1 / LARGEST_MOVE, size / middle)));
 }
 
 /**
  * The same network with every scale and shift moved into the matrix after it, as engines do before they store matrices:
- * LayerNorms and BatchNorms become the identity (before a patch merging, which has no bias, the LayerNorm keeps a shift), and
- * the recognition head becomes one matrix after the identity. What is rounded afterwards is what engines store, so that rounding it
- * to the same steps again changes nothing. Outputs are equal up to float32 rounding.
+ * LayerNorms and BatchNorms become the identity (before a patch merging, which has no bias, the LayerNorm keeps a
+ * shift), and the recognition head becomes one matrix after the identity. What is rounded afterwards is what engines
+ * store, so that rounding it to the same steps again changes nothing. Outputs are equal up to float32 rounding.
  */
 export function normalizeWeights(config: ModelConfig, weights: WeightMap): Map<string, HostTensor> {
   const result = new Map(weights);
@@ -131,10 +137,10 @@ export function normalizeWeights(config: ModelConfig, weights: WeightMap): Map<s
   }
 
   /**
-   * tss(batchNorm(max(relu(x * gate(x))))). A BatchNorm multiplies channels that hardly vary a thousand times more than others; in
-   * the columns of the matrix after it that would make every step of a row coarse. ReLU and maximum let positive factors
-   * through, so the factors go before them: into the rows of the convolutions, which have a step each, and out of the gate's
-   * columns again, which are stored as floats.
+   * tss(batchNorm(max(relu(x * gate(x))))). A BatchNorm multiplies channels that hardly vary a thousand times more than
+   * others; in the columns of the matrix after it that would make every step of a row coarse. ReLU and maximum let
+   * positive factors through, so the factors go before them: into the rows of the convolutions, which have a step each,
+   * and out of the gate's columns again, which are stored as floats.
    */
   function subnets(): void {
     for (const s of selectOutputs(config).subnets) {

@@ -62,8 +62,8 @@ const PLAN: RoundingPlan = { bits: 8, clip: false, compensate: true };
 
 /**
  * Writes weights in another storage type, and into manifest and model card what that changes on real faces.
- * The network written is equal but for rounding; scales and shifts are moved as `normalizeWeights` does, because engines
- * do the same before they store matrices.
+ * The network written is equal but for rounding; scales and shifts are moved as `normalizeWeights` does, because
+ * engines do the same before they store matrices.
  *
  * @returns the manifest and its path
  * @throws {InvalidInputError} if a file cannot be read

@@ -7,7 +7,7 @@ export interface Rounding {
   readonly bits: 4 | 8;
   /** Columns that share a step; all of a row by default. */
   readonly group?: number;
-  /** Also try steps that cut off the largest weights, and take the one with the least error, weighted by the inputs where known. */
+  /** Also try steps that cut off the largest weights; the one with the least error, weighted by the inputs, is taken. */
   readonly clip: boolean;
 }
 
@@ -40,11 +40,11 @@ export function prepareMoments(moments: Float32Array, columns: number, compensat
  * Rounds each row of a matrix [O, K] (or kernel [O, C, 3, 3]) to evenly spaced values.
  *
  * Compensation is that of GPTQ (arXiv:2210.17323) in the form of LDLQ (arXiv:2307.13304): with E[x x^T] = L D L^T the
- * error of an output, e^T L D L^T e, is a sum of squares of e_k + sum_{j>k} L_jk e_j. From the last column to the first, each is
- * rounded to what makes its own square small.
+ * error of an output, e^T L D L^T e, is a sum of squares of e_k + sum_{j>k} L_jk e_j. From the last column to the first,
+ * each is rounded to what makes its own square small.
  *
- * In 8 bits and one group the largest weight of a row always takes the outermost step, so that whoever rounds the result again, by
- * that rule, gets it back.
+ * In 8 bits and one group the largest weight of a row always takes the outermost step, so that whoever rounds the
+ * result again, by that rule, gets it back.
  */
 export function roundMatrix(
   { shape, data }: HostTensor,
