@@ -7,6 +7,7 @@ import { golden, syntheticInput } from '@swinface/testing';
 import { type BenchPage, openBenchPage } from './browser.js';
 import { type Options, parseOptions } from './options.js';
 import type { Measured, ModelName, Opened } from './page/main.js';
+import type { Peak } from './page/peak.js';
 import { checkOutputs, type Expected, expectedOutputs } from './report/check.js';
 import { roofline } from './report/roofline.js';
 import { spread } from './report/statistics.js';
@@ -27,37 +28,53 @@ export async function main(
     const unknown = engines.filter((id) => !known.includes(id));
     if (unknown.length > 0) throw new Error(`There is no engine ${unknown.join(', ')}; there are ${known.join(', ')}.`);
     const peak = engines.some((id) => id.includes('webgpu')) ? await page.call('peak') : undefined;
-    const models: ModelReport[] = [];
-    for (const model of options.models) models.push(await measureModel(page, model, engines, options, peak, progress));
-    const [cpu] = cpus();
-    const report: BenchReport = {
-      date: new Date().toISOString(),
-      machine: {
-        cpu: cpu?.model ?? 'unknown CPU',
-        cores: cpus().length,
-        memoryBytes: totalmem(),
-        browser: page.version,
-        load,
-      },
-      threads: options.threads,
-      rounds: options.rounds,
-      budgetSeconds: options.budget,
-      peak,
-      models,
-      foreignRequests: page.foreignRequests,
-      passed:
-        page.foreignRequests.length === 0 &&
-        models.every(({ cells }) => cells.length > 0 && cells.every(({ parity }) => parity.passed)),
-    };
-    if (options.json !== undefined) {
+    const done: ModelReport[] = [];
+    const report = (models: readonly ModelReport[]) => reportOf(models, options, page, load, peak);
+    // Written as it grows: a run that is stopped leaves what it has measured.
+    const save = async (models: readonly ModelReport[]) => {
+      if (options.json === undefined) return;
       // npm moves to the root; paths are meant from where the person stands.
-      await writeFile(resolve(process.env.INIT_CWD ?? '.', options.json), `${JSON.stringify(report, null, 2)}\n`);
+      const path = resolve(process.env.INIT_CWD ?? '.', options.json);
+      await writeFile(path, `${JSON.stringify(report(models), null, 2)}\n`);
+    };
+    for (const model of options.models) {
+      const onBatch = (soFar: ModelReport) => save([...done, soFar]);
+      done.push(await measureModel(page, model, engines, options, peak, progress, onBatch));
     }
-    console.log(reportText(report));
-    return report.passed ? 0 : 1;
+    console.log(reportText(report(done)));
+    return report(done).passed ? 0 : 1;
   } finally {
     await page.close();
   }
+}
+
+function reportOf(
+  models: readonly ModelReport[],
+  { threads, rounds, budget }: Options,
+  { version, foreignRequests }: BenchPage,
+  load: number,
+  peak: Peak | undefined,
+): BenchReport {
+  const [cpu] = cpus();
+  return {
+    date: new Date().toISOString(),
+    machine: {
+      cpu: cpu?.model ?? 'unknown CPU',
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      browser: version,
+      load,
+    },
+    threads,
+    rounds,
+    budgetSeconds: budget,
+    peak,
+    models,
+    foreignRequests,
+    passed:
+      foreignRequests.length === 0 &&
+      models.every(({ cells }) => cells.length > 0 && cells.every(({ parity }) => parity.passed)),
+  };
 }
 
 async function measureModel(
@@ -65,8 +82,9 @@ async function measureModel(
   model: ModelName,
   engines: readonly string[],
   options: Options,
-  peak: BenchReport['peak'],
+  peak: Peak | undefined,
   progress: (line: string) => void,
+  onBatch: (soFar: ModelReport) => Promise<void>,
 ): Promise<ModelReport> {
   progress(`${model}: computing what is right`);
   const expected = await rightAnswers(model);
@@ -79,23 +97,30 @@ async function measureModel(
   const contestants = engines.filter((id) => !('skipped' in (opened[id] ?? { skipped: '' })));
   const cells: Cell[] = [];
   const rooflines: Roofline[] = [];
+  const flops = (await page.call('costs', 1)).reduce((sum, cost) => sum + cost.flops, 0);
+  const soFar: ModelReport = { model, gigaflopPerFace: flops / 1e9, engines: opened, cells, rooflines };
   for (const batch of options.batches) {
     cells.push(
       ...(await measureBatch(page, contestants, batch, expected, options, (line) => progress(`${model}: ${line}`))),
     );
-    if (!peak) continue;
-    const costs = await page.call('costs', batch);
-    for (const engine of contestants) {
-      const kernels = await page.call('profile', engine, batch);
-      if (kernels.length === 0) continue;
-      const milliseconds = kernels.reduce((sum, kernel) => sum + kernel.milliseconds, 0);
-      const rows = roofline(kernels, costs, peak);
-      rooflines.push({ engine, batch, kernels: kernels.length, milliseconds, rows });
-    }
+    if (peak) rooflines.push(...(await measureRooflines(page, contestants, batch, peak)));
+    await onBatch(soFar);
   }
-  const flops = (await page.call('costs', 1)).reduce((sum, cost) => sum + cost.flops, 0);
   for (const id of contestants) await page.call('close', id);
-  return { model, gigaflopPerFace: flops / 1e9, engines: opened, cells, rooflines };
+  return soFar;
+}
+
+/** GPU time of every kernel, of the engines that can tell. */
+async function measureRooflines(page: BenchPage, engines: readonly string[], batch: number, peak: Peak) {
+  const costs = await page.call('costs', batch);
+  const rooflines: Roofline[] = [];
+  for (const engine of engines) {
+    const kernels = await page.call('profile', engine, batch);
+    if (kernels.length === 0) continue;
+    const milliseconds = kernels.reduce((sum, kernel) => sum + kernel.milliseconds, 0);
+    rooflines.push({ engine, batch, kernels: kernels.length, milliseconds, rows: roofline(kernels, costs, peak) });
+  }
+  return rooflines;
 }
 
 /** Every engine once, checked; then all of them in turn, round after round, each as long as its budget lasts. */
