@@ -25,7 +25,7 @@ export function createExplanation(
 ): ExplanationPanel {
   const status = h('p', { class: 'hint', role: 'status' });
   const figures = h('div', { class: 'explanations' });
-  const ask = button('Show what the answers rest on', () => void show());
+  const ask = button('Show what the answers rest on', () => void show(), { class: 'quiet' });
   const element = h('section', { class: 'explanation', hidden: true, 'aria-label': 'What the answers rest on' });
   element.append(ask, status, figures);
   let subject: { readonly picture: CanvasImageSource; readonly face: Pick<Face, 'points'> } | undefined;
@@ -111,7 +111,8 @@ function glow(map: Float32Array, side: number): HTMLCanvasElement {
   const canvas = h('canvas', { width: side, height: side });
   const image = new ImageData(side, side);
   map.forEach((value, i) => {
-    image.data.set([255, 170, 40, 255 * value], 4 * i);
+    // Squared, so that the strongest places stand out.
+    image.data.set([255, 170, 40, 230 * value * value], 4 * i);
   });
   canvas.getContext('2d')?.putImageData(image, 0, 0);
   return canvas;

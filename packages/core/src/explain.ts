@@ -1,4 +1,4 @@
-import { levelShapes, type ModelConfig, placedTasks } from './config.js';
+import { levelShapes, type ModelConfig, placedTasks, type Task } from './config.js';
 import { InvalidInputError, WeightsInvalidError } from './errors.js';
 import { BATCH_NORM_EPSILON } from './ops.js';
 import type { WeightMap } from './weights/index.js';
@@ -58,7 +58,7 @@ export function explainTask(
   const read = reader(weights);
   const { attended, pooled } = subnetFeatures(config, read, place.subnet, levels);
   const { logits, gradient } = taskLogits(config, read, place, pooled);
-  const column = explainedColumn(logits);
+  const column = explainedColumn(place.task, logits);
   const slopes = gradient(column);
   const { window: side, feature } = config;
   const map = new Float32Array(side * side);
@@ -78,8 +78,8 @@ export function explainTask(
 }
 
 /** "Yes" of a binary task; else the winner. */
-function explainedColumn(logits: Float64Array): number {
-  if (logits.length === 2) return 1;
+function explainedColumn({ labels }: Task, logits: Float64Array): number {
+  if (labels?.length === 2 && labels[1] === 'yes') return 1;
   return logits.reduce((best, value, index) => (value > (logits[best] ?? 0) ? index : best), 0);
 }
 
