@@ -1,3 +1,4 @@
+import type { Page } from '@playwright/test';
 import {
   acceptUntrained,
   analyzeSample,
@@ -84,6 +85,18 @@ test('without the landmark model the second locator serves, and the page says so
   await expect(engine.locator('[data-key="locator"] small')).toBeVisible();
 });
 
+/** Takes WebGPU away from the page and from its worker. */
+async function withoutWebGpu(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    Reflect.deleteProperty(Navigator.prototype, 'gpu');
+  });
+  await page.route('**/code/worker-*.js', async (route) => {
+    const response = await route.fetch();
+    const body = `Reflect.deleteProperty(WorkerNavigator.prototype, 'gpu');\n${await response.text()}`;
+    await route.fulfill({ response, body });
+  });
+}
+
 test('without WebGPU the answers come from WebAssembly, say so, and agree', async ({ page, context }) => {
   await page.goto('photo/?engine=webgpu');
   await analyzeSample(page, 3);
@@ -93,14 +106,13 @@ test('without WebGPU the answers come from WebAssembly, say so, and agree', asyn
   await page.close();
 
   const other = await context.newPage();
-  await other.addInitScript(() => {
-    Reflect.deleteProperty(Navigator.prototype, 'gpu');
-  });
+  await withoutWebGpu(other);
   await other.goto('photo/');
   await analyzeSample(other, 3);
   const fallback = other.getByRole('region', { name: 'How it ran' });
   await expect(fallback).toHaveAttribute('data-engine', 'wasm');
-  await expect(fallback.locator('[data-key="engine"] small')).toContainText('WebGPU');
+  await expect(fallback).toHaveAttribute('data-thread', 'worker');
+  await expect(fallback.locator('[data-key="engine"] small')).toContainText('There is no WebGPU here');
   const values = await reportValues(other);
   expect([...values.keys()]).toEqual([...onGpu.values.keys()]);
   for (const [key, value] of values) {
