@@ -38,7 +38,12 @@ export async function withWeightFile<T>(path: string, use: (file: WeightFile) =>
   }
 }
 
-async function openWeightFile(source: ByteSource, path: string): Promise<WeightFile> {
+/**
+ * As {@link withWeightFile}, from a source that is open already.
+ *
+ * @param path of the file, for messages and for the shards beside a manifest
+ */
+export async function openWeightFile(source: ByteSource, path: string): Promise<WeightFile> {
   const head = await source.read(0, Math.min(source.size, 16));
   // First, because its first bytes are a length and may look like anything: below 2^32, then the brace that opens a header.
   if (startsWith(head.subarray(4), [0, 0, 0, 0, 0x7b])) {

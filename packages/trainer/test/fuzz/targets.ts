@@ -4,9 +4,8 @@ import { tensorShapes } from '@swinface/core';
 import { type FuzzRandom, type FuzzTarget, mutateBytes, mutateJson } from '@swinface/testing';
 import { MemorySource } from '../../src/convert/bytes.js';
 import { fitWeights } from '../../src/convert/fit.js';
-import { fromPytorch, type WeightFile } from '../../src/convert/open.js';
-import { openPytorch, unpickleCheckpoint } from '../../src/convert/pytorch.js';
-import { openSafetensors } from '../../src/convert/safetensors-file.js';
+import { openWeightFile, type WeightFile } from '../../src/convert/open.js';
+import { unpickleCheckpoint } from '../../src/convert/pytorch.js';
 import { StagedFile } from '../../src/convert/staged-files.js';
 import { writeSafetensorsFile } from '../../src/convert/write-safetensors.js';
 import { ZipArchive } from '../../src/convert/zip.js';
@@ -28,11 +27,9 @@ async function readAll(file: WeightFile): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-const readCheckpoint = async (bytes: Uint8Array): Promise<Buffer> =>
-  readAll(fromPytorch(await openPytorch(new MemorySource(bytes))));
-
-const readSafetensors = async (bytes: Uint8Array): Promise<Buffer> =>
-  readAll({ format: 'safetensors', tensors: await openSafetensors(new MemorySource(bytes)), ignored: [] });
+/** From the first byte, which says what kind of file it is, to the last weight. */
+const readWeightFile = async (bytes: Uint8Array): Promise<Buffer> =>
+  readAll(await openWeightFile(new MemorySource(bytes), 'the damaged file'));
 
 /** Where the zip records of a file start. */
 function zipRecords(file: Buffer): number[] {
@@ -60,7 +57,7 @@ async function written(fill: (file: StagedFile) => Promise<void>): Promise<Buffe
 export async function trainerTargets(): Promise<FuzzTarget[]> {
   const tiny = await readFile(checkpointFixture('tiny.pt'));
   const script = await readFile(checkpointFixture('script.pt'));
-  const honest = await readCheckpoint(tiny);
+  const honest = await readWeightFile(tiny);
   const records = zipRecords(tiny);
   // The directory and the end records are the last tenth of a file, and the most delicate.
   const spots = [...records, ...records.slice(-4), ...records.slice(-4), ...records.slice(-4)];
@@ -82,7 +79,7 @@ export async function trainerTargets(): Promise<FuzzTarget[]> {
         const file = mutateBytes(random, tiny, random.below(4) === 0 ? script : tiny, spots);
         return async () => {
           // Checksums cover every byte that matters, so what is accepted must be what was saved.
-          if (!(await readCheckpoint(file)).equals(honest)) throw new Error('Damaged weights were accepted.');
+          if (!(await readWeightFile(file)).equals(honest)) throw new Error('Damaged weights were accepted.');
         };
       },
     },
@@ -98,7 +95,7 @@ export async function trainerTargets(): Promise<FuzzTarget[]> {
       make: (random) => {
         const damaged = mutateBytes(random, pickle);
         const file = zip(entries.map((entry) => (entry.data === pickle ? { ...entry, data: damaged } : entry)));
-        return () => readCheckpoint(file);
+        return () => readWeightFile(file);
       },
     },
     {
@@ -106,14 +103,14 @@ export async function trainerTargets(): Promise<FuzzTarget[]> {
       make: (random) => {
         const lying = entries.map((entry) => (random.below(40) > 0 ? entry : lie(random, entry)));
         const file = zip(lying, random.below(4) === 0 ? random.below(2 ** 16) : lying.length);
-        return () => readCheckpoint(file);
+        return () => readWeightFile(file);
       },
     },
     {
       name: 'safetensors of strangers, its bytes',
       make: (random) => {
         const file = mutateBytes(random, safetensors, safetensors, [0, 8]);
-        return () => readSafetensors(file);
+        return () => readWeightFile(file);
       },
     },
     {
@@ -123,7 +120,7 @@ export async function trainerTargets(): Promise<FuzzTarget[]> {
         const length = Buffer.alloc(8);
         length.writeBigUInt64LE(BigInt(text.length));
         const file = Buffer.concat([length, text, safetensors.subarray(headerEnd)]);
-        return () => readSafetensors(file);
+        return () => readWeightFile(file);
       },
     },
   ];
