@@ -1,4 +1,12 @@
-import { type Delivery, type FetchModelOptions, fetchModel, MODEL_CACHE } from '@swinface/core';
+import {
+  type Delivery,
+  type FetchModelOptions,
+  fetchModel,
+  MODEL_CACHE,
+  RemoteModel,
+  selectOutputs,
+} from '@swinface/core';
+import { requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
 
 /** How loading ended, in a form that leaves the page. */
 export interface Outcome {
@@ -11,16 +19,19 @@ export interface Outcome {
   readonly error?: { readonly name: string; readonly code: string; readonly message: string };
 }
 
-/** Times in milliseconds since the analyzer was asked for. */
+/** Times in milliseconds since the model was asked for. */
 export interface FirstAnswer {
   readonly embedding: readonly number[];
-  readonly created: number;
-  readonly answered: number;
-  readonly progress: readonly (readonly [stage: string, fraction: number, at: number])[];
-  /** Durations of tasks of more than 50 ms. */
-  readonly tasks: readonly number[];
   /** When each pipeline was begun. */
   readonly pipelines: readonly number[];
+  /** When each kernel's weights were on the GPU. */
+  readonly uploads: readonly number[];
+  /** When the last byte was here. */
+  readonly arrived: number;
+  readonly compiled: number;
+  readonly answered: number;
+  /** Durations of tasks of more than 50 ms. */
+  readonly tasks: readonly number[];
 }
 
 const hex = (buffer: ArrayBuffer) =>
@@ -53,38 +64,45 @@ const calls = {
     }
   },
 
-  /** From nothing to the first answer with the whole SDK on this thread, and what kept the page waiting meanwhile. */
+  /** From an address to the first answer on this thread, and what kept the page waiting meanwhile. */
   async firstAnswer(): Promise<FirstAnswer> {
-    const { FaceAnalyzer } = await import('swinface');
     const tasks: number[] = [];
     const observer = new PerformanceObserver((list) =>
       tasks.push(...list.getEntries().map(({ duration }) => duration)),
     );
     observer.observe({ type: 'longtask' });
-    const pipelines: number[] = [];
-    const { createComputePipelineAsync } = GPUDevice.prototype;
-    GPUDevice.prototype.createComputePipelineAsync = function (descriptor) {
-      pipelines.push(performance.now() - start);
-      return createComputePipelineAsync.call(this, descriptor);
-    };
-    const progress: [stage: string, fraction: number, at: number][] = [];
     const start = performance.now();
-    const analyzer = await FaceAnalyzer.create({
-      model: '/models/model.json',
-      engine: 'webgpu',
-      locator: 'none',
-      thread: 'main',
+    const now = () => performance.now() - start;
+    const model = await RemoteModel.open('/models/model.json');
+    const { device } = await requestDevice();
+    const pipelines: number[] = [];
+    const create = device.createComputePipelineAsync.bind(device);
+    device.createComputePipelineAsync = (descriptor) => {
+      pipelines.push(now());
+      return create(descriptor);
+    };
+    const selection = selectOutputs(model.manifest.config);
+    let arrived = 0;
+    const uploads: number[] = [];
+    const engine = await WebGpuEngine.compile({
+      device,
+      selection,
+      weights: model.read({
+        onProgress: ({ loaded, total }) => {
+          if (loaded === total) arrived = now();
+        },
+      }),
       maxFaces: 1,
-      onProgress: ({ stage, loaded, total }) => progress.push([stage, loaded / total, performance.now() - start]),
+      onProgress: () => uploads.push(now()),
     });
-    const created = performance.now() - start;
-    const face = await analyzer.analyzeAligned(new ImageData(112, 112));
-    const answered = performance.now() - start;
-    analyzer.dispose();
-    GPUDevice.prototype.createComputePipelineAsync = createComputePipelineAsync;
+    const compiled = now();
+    const { embeddings } = await engine.run(new Float32Array(3 * 112 * 112), 1);
+    const answered = now();
+    engine.dispose();
+    device.destroy();
     await new Promise((resolve) => setTimeout(resolve, 200)); // Long tasks are told late.
     observer.disconnect();
-    return { embedding: [...(face.embedding ?? [])], created, answered, progress, tasks, pipelines };
+    return { embedding: [...(embeddings ?? [])], pipelines, uploads, arrived, compiled, answered, tasks };
   },
 
   /** What the cache holds: address and bytes. */

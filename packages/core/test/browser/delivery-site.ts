@@ -33,7 +33,7 @@ export async function openSite(models: ModelServer): Promise<Site> {
     cacheDir: `${repository}.cache/vite-delivery-tests`,
     logLevel: 'error',
     resolve: { alias: SOURCE_ALIASES },
-    optimizeDeps: { entries: [], include: ['valibot', 'comlink', 'idb'] },
+    optimizeDeps: { entries: [], include: ['valibot', 'idb'] },
     server: { port: 0, host: '127.0.0.1', hmr: false, watch: null },
     plugins: [
       {
