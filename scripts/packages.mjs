@@ -127,6 +127,17 @@ async function weighAll(folder) {
   return over;
 }
 
+/** What keeps the SDK from being bundled where no optional package is installed. */
+async function bundleBare(folder) {
+  const { build } = await import('esbuild');
+  const entryPoints = [join(folder, 'node_modules/swinface/dist/worker.js')];
+  const options = { absWorkingDir: folder, outdir: 'out', bundle: true, splitting: true, format: 'esm', write: false };
+  return build({ ...options, entryPoints, logLevel: 'silent' }).then(
+    () => [],
+    ({ errors }) => errors.map(({ text }) => `bundling without optional packages: ${text}`),
+  );
+}
+
 /**
  * Builds and checks all packages as strangers get them.
  *
@@ -161,6 +172,7 @@ export async function checkPackages({ types = true } = {}) {
     return [];
   });
   await step('every entry imports in plain Node', () => importAll(folder));
+  await step('bundles without the optional packages', () => bundleBare(folder));
   await step('within the size budgets', () => weighAll(folder));
   for (const complaint of complaints) say.fail(complaint);
   return complaints.length === 0 ? 0 : 1;

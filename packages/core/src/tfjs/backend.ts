@@ -88,11 +88,11 @@ export function openBackend(options: BackendOptions): Promise<OpenBackend> {
 async function open({ backend, wasmPaths, device }: BackendOptions): Promise<OpenBackend> {
   switch (backend) {
     case 'cpu': {
-      await imported(backend, () => import('@tensorflow/tfjs-backend-cpu'));
+      await PACKAGES.cpu();
       return initialise(backend, () => 'JavaScript');
     }
     case 'wasm': {
-      const wasm = await imported(backend, () => import('@tensorflow/tfjs-backend-wasm'));
+      const wasm = await PACKAGES.wasm();
       const hint = 'Are the .wasm files where `wasmPaths` says, and does the page allow WebAssembly?';
       if (wasmPaths !== undefined && !isInitialised(backend)) {
         try {
@@ -108,7 +108,7 @@ async function open({ backend, wasmPaths, device }: BackendOptions): Promise<Ope
       return initialise(backend, () => `WebAssembly, ${threads()}`, hint);
     }
     case 'webgl': {
-      await imported(backend, () => import('@tensorflow/tfjs-backend-webgl'));
+      await PACKAGES.webgl();
       const context = () => (tf.findBackend(backend) as MathBackendWebGL).gpgpu.gl;
       if (isInitialised(backend) && context().isContextLost()) forget(backend);
       const opened = await initialise(backend, () => 'WebGL', 'Use "wasm".');
@@ -126,7 +126,7 @@ async function open({ backend, wasmPaths, device }: BackendOptions): Promise<Ope
       if (!device && !(await globalThis.navigator?.gpu?.requestAdapter())) {
         throw unsupported(backend, { expected: 'a WebGPU adapter', actual: 'none', hint: 'Use "wasm".' });
       }
-      const { WebGPUBackend } = await imported(backend, () => import('@tensorflow/tfjs-backend-webgpu'));
+      const { WebGPUBackend } = await PACKAGES.webgpu();
       if (!device && isInitialised(backend) && (await isLost(deviceOf(backend)))) forget(backend);
       if (!device) return watchDevice(await initialise(backend, () => 'WebGPU', 'Use "wasm".'));
       return openShared(device, WebGPUBackend);
@@ -161,13 +161,44 @@ function unsupported(
   return new UnsupportedDeviceError(`The TensorFlow.js backend "${backend}" does not run here.`, details);
 }
 
-async function imported<M>(backend: TfjsBackend, load: () => Promise<M>): Promise<M> {
-  try {
-    return await load();
-  } catch (cause) {
-    const hint = `Install @tensorflow/tfjs-backend-${backend} beside @tensorflow/tfjs-core.`;
-    throw unsupported(backend, { expected: 'its package', hint, cause });
-  }
+/**
+ * The backends' packages, all of them optional. Bundlers take an `import()` that stands in a `try` block for one that may
+ * be absent, and go on without it; elsewhere it would break the build of everybody who has not installed all four.
+ */
+const PACKAGES = {
+  async cpu() {
+    try {
+      return await import('@tensorflow/tfjs-backend-cpu');
+    } catch (cause) {
+      throw missing('cpu', cause);
+    }
+  },
+  async wasm() {
+    try {
+      return await import('@tensorflow/tfjs-backend-wasm');
+    } catch (cause) {
+      throw missing('wasm', cause);
+    }
+  },
+  async webgl() {
+    try {
+      return await import('@tensorflow/tfjs-backend-webgl');
+    } catch (cause) {
+      throw missing('webgl', cause);
+    }
+  },
+  async webgpu() {
+    try {
+      return await import('@tensorflow/tfjs-backend-webgpu');
+    } catch (cause) {
+      throw missing('webgpu', cause);
+    }
+  },
+};
+
+function missing(backend: TfjsBackend, cause: unknown): UnsupportedDeviceError {
+  const hint = `Install @tensorflow/tfjs-backend-${backend} beside @tensorflow/tfjs-core.`;
+  return unsupported(backend, { expected: 'its package', hint, cause });
 }
 
 /** Initialises a registered backend, leaving the application's own active. */
