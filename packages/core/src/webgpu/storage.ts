@@ -18,7 +18,7 @@ export const WIDEN: Readonly<Record<Storage, string>> = { f32, f16, int8 };
 const BYTES: Readonly<Record<Storage, number>> = { f32: 4, f16: 2, int8: 1 };
 
 /** A weight matrix, a row for each output channel, and where its kernel wants which element. */
-export interface Matrix {
+interface Matrix {
   readonly label: string;
   readonly rows: number;
   /** Elements that the stored matrix has, padding included; a multiple of four. */

@@ -5,7 +5,7 @@ import { type Binding, codeOf, type Variant } from '../kernel.js';
 export type Findings = ReadonlyMap<string, string>;
 
 /** What identifies a kernel among those of one maxFaces. */
-export interface Identifiable {
+interface Identifiable {
   readonly variants: readonly [Variant, ...Variant[]];
   /** See {@link sizesOf}. */
   readonly sizes: readonly number[];
@@ -36,7 +36,7 @@ function fnv1a(text: string): string {
 }
 
 /** Keeps findings by adapter. Failing to is no error: they are found anew. */
-export interface FindingsStore {
+interface FindingsStore {
   load(adapter: string): Promise<Findings>;
   save(adapter: string, findings: Findings): Promise<void>;
 }

@@ -4,14 +4,14 @@ interface Runner<T> {
   readonly times: number[];
 }
 
-export interface RaceRules {
+interface RaceRules {
   /** How many times everybody runs who has not lost. */
   readonly rounds: number;
   /** How much less time than the default's the winner must take in the median, as a fraction. */
   readonly margin: number;
 }
 
-export const RULES: RaceRules = { rounds: 3, margin: 0.1 };
+const RULES: RaceRules = { rounds: 3, margin: 0.1 };
 
 /**
  * The fastest candidate, in doubt the first one, the default: it is only beaten by who was faster in every round and by
