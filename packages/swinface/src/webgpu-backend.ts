@@ -3,7 +3,7 @@ import { assembleWeights, foldWeights, type OutputSelection } from '@swinface/co
 import { type CompileOptions, requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
 import { anySignal } from './abort.js';
 import type { Backend, BackendInput } from './backend.js';
-import { loadWeights, outputsOf } from './weights.js';
+import { loadWeights, outputsOf, storageOf } from './weights.js';
 
 /**
  * The networks on WebGPU: pictures become textures, crops are cut straight into the networks' inputs, and warp and
@@ -12,7 +12,7 @@ import { loadWeights, outputsOf } from './weights.js';
  * @param shared a device of the caller's, which is not destroyed; else one is requested
  */
 export async function openWebGpuBackend(input: BackendInput, shared: GPUDevice | undefined): Promise<Backend> {
-  const { groups, maxFaces, signal } = input;
+  const { model, groups, maxFaces, signal } = input;
   const device = shared ?? (await requestDevice()).device;
   const engines: WebGpuEngine[] = [];
   /** Ends the reading of weights that nobody waits for any more. */
@@ -26,9 +26,10 @@ export async function openWebGpuBackend(input: BackendInput, shared: GPUDevice |
   try {
     warp = await GpuWarp.create(device);
     const weightsOf = weightsFor(input, anySignal(signal, ended.signal));
+    const storage = storageOf(model.manifest);
     for (const { selection } of groups) {
       const weights = weightsOf(selection);
-      engines.push(await WebGpuEngine.compile({ device, selection, weights, maxFaces, signal }));
+      engines.push(await WebGpuEngine.compile({ device, selection, weights, maxFaces, storage, signal }));
     }
   } catch (error) {
     ended.abort(error);
