@@ -16,6 +16,7 @@ const CHROMIUM_ARGS = [
 ];
 
 const CAMERA_ARGS = ['--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${CAMERA_VIDEO}`];
+const CAMERA_TESTS = ['webcam*.spec.ts', 'offline.spec.ts'];
 const EMBED = `http://localhost:${PORT + 1}/`;
 
 const chromium = (...more: string[]) => ({
@@ -38,14 +39,16 @@ export default defineConfig({
     baseURL: `http://localhost:${PORT}/`,
     viewport: { width: 1440, height: 960 },
     screenshot: 'only-on-failure',
+    // What a service worker answers, no test can disturb; offline.spec.ts lets it in.
+    serviceWorkers: 'block',
   },
   projects: [
     {
       name: 'pages',
-      testIgnore: ['webcam.spec.ts', 'embed.spec.ts', 'bundlers.spec.ts'],
+      testIgnore: [...CAMERA_TESTS, 'embed.spec.ts', 'bundlers.spec.ts'],
       use: chromium(...WEBGPU_ARGS),
     },
-    { name: 'webcam', testMatch: 'webcam.spec.ts', use: chromium(...WEBGPU_ARGS, ...CAMERA_ARGS) },
+    { name: 'webcam', testMatch: CAMERA_TESTS, use: chromium(...WEBGPU_ARGS, ...CAMERA_ARGS) },
     // The widget's own manners, on the engine that is quickest without a GPU; its promise to strangers on WebGPU too.
     { name: 'embed', testMatch: 'embed.spec.ts', use: { ...chromium(...CAMERA_ARGS), baseURL: EMBED } },
     { name: 'bundlers', testMatch: 'bundlers.spec.ts', use: chromium() },

@@ -22,8 +22,11 @@ export interface AnalyzerHost {
   dispose(): void;
 }
 
-/** @param onProgress called while the model loads */
-export function createAnalyzerHost(onProgress: (event: ProgressEvent) => void): AnalyzerHost {
+/**
+ * @param onProgress called while the model loads
+ * @param prepared what to wait for before anything is loaded
+ */
+export function createAnalyzerHost(onProgress: (event: ProgressEvent) => void, prepared: Promise<void>): AnalyzerHost {
   let pending: Promise<FaceAnalyzer> | undefined;
   const dispose = () => {
     pending?.then((analyzer) => analyzer.dispose()).catch(() => {});
@@ -33,17 +36,19 @@ export function createAnalyzerHost(onProgress: (event: ProgressEvent) => void): 
   return {
     get() {
       if (pending) return pending;
-      const created = FaceAnalyzer.create({
-        model: asset(__MODEL_URL__),
-        engine: engineOfAddress(),
-        assets: {
-          mediapipeWasm: asset('assets/mediapipe'),
-          landmarkModel: asset('assets/face_landmarker.task'),
-          faceApiModels: asset('assets/face-api'),
-          tfjsWasm: asset('assets/tfjs'),
-        },
-        onProgress,
-      });
+      const created = prepared.then(() =>
+        FaceAnalyzer.create({
+          model: asset(__MODEL_URL__),
+          engine: engineOfAddress(),
+          assets: {
+            mediapipeWasm: asset('assets/mediapipe'),
+            landmarkModel: asset('assets/face_landmarker.task'),
+            faceApiModels: asset('assets/face-api'),
+            tfjsWasm: asset('assets/tfjs'),
+          },
+          onProgress,
+        }),
+      );
       pending = created;
       // A failure is not remembered: the next attempt may find the file or the device back.
       created.catch(() => {

@@ -10,6 +10,8 @@ export interface Film {
   setTop(left: string, right?: string): void;
   /** Bottom edge: how it stands; announced to screen readers. */
   setStatus(text: string): void;
+  /** Something beside the status, such as advice; not announced. */
+  setAside(aside: HTMLElement): void;
   /** A card over the frame; undefined takes it away. */
   setCard(card: Card | undefined): void;
   /** A bar along the bottom edge: 0..1, 'busy' where nobody knows, undefined for none. */
@@ -76,6 +78,7 @@ export function createFilm(): Film {
   const right = h('span');
   const controls = h('span', { class: 'controls' });
   const status = h('span', { role: 'status' });
+  const bottom = h('div', { class: 'edge' }, status);
   const bar = h('div', { class: 'progress', hidden: true, role: 'progressbar', 'aria-label': 'Loading' }, h('div'));
   const frame = h('div', { class: 'frame' });
   const cardHolder = h('div', { class: 'card-holder' });
@@ -85,7 +88,7 @@ export function createFilm(): Film {
     { class: 'film', 'data-empty': true },
     h('div', { class: 'edge' }, left, right, controls),
     picture,
-    h('div', { class: 'edge' }, status),
+    bottom,
     bar,
   );
   return {
@@ -101,6 +104,7 @@ export function createFilm(): Film {
       setText(right, note);
     },
     setStatus: (text) => setText(status, text),
+    setAside: (aside) => bottom.append(aside),
     setCard(card) {
       cardHolder.replaceChildren(...(card ? [cardElement(card)] : []));
       if (card?.takesFocus) cardHolder.querySelector('button')?.focus();

@@ -4,6 +4,7 @@ import { untrainedCard } from './consent.js';
 import { createEnginePanel, type EnginePanel } from './engine.js';
 import { createFilm, type Film } from './film.js';
 import { megabytes } from './format.js';
+import { createOffline } from './offline.js';
 import { createReport } from './report/index.js';
 import { createPlaceholder } from './report/placeholder.js';
 import type { ReportPart } from './report/section.js';
@@ -43,6 +44,8 @@ export function createSession(page: 'photo' | 'webcam'): Session {
   let watching: AbortSignal | undefined;
   let built: { readonly analyzer: FaceAnalyzer; readonly part: ReportPart } | undefined;
   shell.setUntrained(__UNTRAINED__);
+  const offline = createOffline();
+  shell.footer.append(offline.element);
 
   const host: AnalyzerHost = createAnalyzerHost(({ stage, loaded, total }) => {
     if (watching?.aborted !== false) return;
@@ -53,7 +56,7 @@ export function createSession(page: 'photo' | 'webcam'): Session {
       film.setStatus(stage === 'engine' ? 'Preparing the network' : 'Loading the face finder');
       film.setProgress('busy');
     }
-  });
+  }, offline.prepared);
 
   const consent = (): Promise<void> =>
     new Promise((resolve) => {
@@ -78,6 +81,7 @@ export function createSession(page: 'photo' | 'webcam'): Session {
       watching = signal;
       const analyzer = await host.get();
       panel.setAnalyzer(analyzer);
+      offline.setComplete();
       // The manifest has the last word on what its weights are worth.
       shell.setUntrained(analyzer.manifest.synthetic);
       return analyzer;

@@ -31,6 +31,7 @@ export interface Shell {
   readonly stage: HTMLElement;
   /** Right: what was seen. */
   readonly report: HTMLElement;
+  readonly footer: HTMLElement;
   /** Shows or hides the notice that the weights mean nothing. */
   setUntrained(untrained: boolean): void;
 }
@@ -44,6 +45,12 @@ const PAGES = [
 export function createShell(current: (typeof PAGES)[number]['id']): Shell {
   const stage = h('section', { class: 'stage', 'aria-label': current === 'photo' ? 'Photo' : 'Camera' });
   const report = h('section', { class: 'report', id: 'results', 'aria-label': 'Results', tabindex: -1 });
+  const footer = h(
+    'footer',
+    {},
+    h('strong', {}, 'Nothing leaves this page.'),
+    ' Photos, camera images and results stay in this browser\u2019s memory; the page may only talk to its own address, and your browser enforces it.',
+  );
   const notice = h(
     'aside',
     { class: 'untrained-notice', 'aria-label': 'Untrained weights', hidden: true },
@@ -57,6 +64,7 @@ export function createShell(current: (typeof PAGES)[number]['id']): Shell {
       'header',
       { class: 'masthead' },
       h('a', { class: 'wordmark', href: '../photo/' }, 'SwinFace'),
+      h('h1', {}, PAGES.find(({ id }) => id === current)?.label),
       h(
         'nav',
         { 'aria-label': 'Pages' },
@@ -67,16 +75,12 @@ export function createShell(current: (typeof PAGES)[number]['id']): Shell {
       themeSwitch(),
     ),
     h('main', {}, stage, report),
-    h(
-      'footer',
-      {},
-      h('strong', {}, 'Nothing leaves this page.'),
-      ' Photos, camera images and results stay in this browser\u2019s memory; the page may only talk to its own address, and your browser enforces it.',
-    ),
+    footer,
   );
   return {
     stage,
     report,
+    footer,
     setUntrained(untrained) {
       notice.hidden = !untrained;
       document.documentElement.toggleAttribute('data-untrained', untrained);

@@ -1,15 +1,30 @@
-import { type Camera, cameraIsOffered, createOverlay, openCamera } from '@swinface/widget/kit';
+import { QUALITY_HINTS } from '@swinface/postprocessing';
+import { type Camera, cameraIsOffered, createAnnouncer, createOverlay, openCamera } from '@swinface/widget/kit';
 import type { FaceAnalyzer, StreamFrame, TrackedFace } from 'swinface';
-import { button, h } from '../ui/dom.js';
+import { button, h, setText } from '../ui/dom.js';
 import { createFaceList } from '../ui/faces.js';
 import { messageCard } from '../ui/film.js';
 import { counted, duration } from '../ui/format.js';
 import { CAMERA_UNSUPPORTED, describeCameraError, describeError, type Message } from '../ui/messages.js';
 import { createSession } from '../ui/session.js';
-import { createRate } from './rate.js';
+import { nearest, takeEnrolment } from './enrolling.js';
+import { createHistory } from './history.js';
+import { createPeople } from './people.js';
+import { createPeoplePanel } from './people-panel.js';
+import { createPerformance } from './performance.js';
+import { createTimeline } from './timeline.js';
 
 /** Numbers that change faster than this cannot be read. */
 const REPORT_EVERY_MS = 200;
+/** Words that change faster than this cannot be listened to. */
+const SPEAK_EVERY_MS = 3000;
+
+/** From the click that starts the camera to the one that stops it. */
+interface Running {
+  readonly control: AbortController;
+  /** What enrolling needs, once it is there. */
+  sources?: { readonly analyzer: FaceAnalyzer; readonly video: HTMLVideoElement };
+}
 
 const session = createSession('webcam');
 const { film, panel, shell } = session;
@@ -17,13 +32,24 @@ const overlay = createOverlay((label) => choose(label), { mirrored: true });
 const list = createFaceList((label) => choose(label));
 const live = h('span', { class: 'live' }, 'Camera on');
 const stopButton = button('Stop', () => stop(), { class: 'quiet' });
-shell.stage.append(list.element, panel.element);
+const history = createHistory();
+const timeline = createTimeline();
+const performancePanel = createPerformance();
+const people = createPeople();
+const peoplePanel = createPeoplePanel(people, enrol);
+const hint = h('span', { class: 'advice' });
+const status = createAnnouncer((text) => film.setStatus(text), SPEAK_EVERY_MS);
+film.setAside(hint);
+panel.element.prepend(h('h2', { class: 'part-title' }, 'How it ran'), performancePanel.element);
+shell.stage.append(list.element, timeline.element, peoplePanel.element, panel.element);
 
-let running: AbortController | undefined;
+let running: Running | undefined;
 let chosen: string | undefined;
+let shown: readonly TrackedFace[] = [];
 let reportedAt = 0;
 
 showReady();
+people.recall().then(peoplePanel.refresh, () => peoplePanel.say('What this browser remembers cannot be read here.'));
 
 function showReady(): void {
   film.controls.replaceChildren();
@@ -50,30 +76,68 @@ function choose(label: string): void {
   reportedAt = 0;
 }
 
-function showFrame(frame: StreamFrame, analyzer: FaceAnalyzer, video: HTMLVideoElement, rate: number): void {
-  const { faces, timings } = frame;
-  if (!faces.some((face) => labelOf(face) === chosen)) chosen = faces[0] && labelOf(faces[0]);
+const chosenFace = (): TrackedFace | undefined => shown.find((face) => labelOf(face) === chosen);
+
+/** Takes pictures of the chosen face, and of no other, however long it takes. */
+async function enrol(name: string): Promise<void> {
+  const [run, target] = [running, chosenFace()];
+  if (!run?.sources || !target) return;
+  let last = target;
+  const enrolment = await takeEnrolment({
+    ...run.sources,
+    face: () => {
+      // A machine that stalls loses track of a face: the only one in view goes on for it where it was.
+      const found = shown.find(({ id }) => id === last.id) ?? (shown.length === 1 ? nearest(shown, last) : undefined);
+      last = found ?? last;
+      return found;
+    },
+    onProgress: peoplePanel.say,
+    signal: run.control.signal,
+  });
+  await people.add(name, enrolment);
+}
+
+function showFrame(frame: StreamFrame, { analyzer, video }: NonNullable<Running['sources']>): void {
+  const { faces } = frame;
+  const now = performance.now();
+  shown = faces;
+  if (!chosenFace()) chosen = faces[0] && labelOf(faces[0]);
+  history.add(faces, now);
+  performancePanel.add(frame);
+  const names = new Map(faces.map((face) => [face.id, peoplePanel.nameOf(face)]));
   overlay.draw(
-    faces.map((face) => ({ face, label: labelOf(face), selected: labelOf(face) === chosen })),
+    faces.map((face) => ({ face, label: labelOf(face), name: names.get(face.id), selected: labelOf(face) === chosen })),
     { width: video.videoWidth, height: video.videoHeight },
   );
-  const now = performance.now();
   if (now - reportedAt < REPORT_EVERY_MS) return;
   reportedAt = now;
   list.show(
     faces.map((face) => ({ label: labelOf(face) })),
     chosen,
   );
-  panel.setTimings(timings);
-  film.setTop('Camera', `${rate.toFixed(1)} fps, ${duration(timings.total)} a frame`);
-  film.setStatus(
-    faces.length === 0 ? 'No face in view: look towards the camera' : `${counted(faces.length, 'face')} in view`,
+  performancePanel.show();
+  const timings = performancePanel.timings();
+  if (timings) panel.setTimings(timings);
+  film.setTop('Camera', `${frame.rate.toFixed(1)} fps, ${duration(frame.timings.total)} a frame`);
+  const known = [...names.values()].filter((name) => name !== undefined);
+  status.say(
+    faces.length === 0
+      ? 'No face in view: look towards the camera'
+      : `${counted(faces.length, 'face')} in view${known.length > 0 ? `: ${known.join(', ')}` : ''}`,
   );
-  const entries = faces.map((face) => ({ face, label: labelOf(face) }));
+  const face = chosenFace();
+  const [worst] = face?.quality.hints ?? [];
+  setText(hint, worst ? QUALITY_HINTS[worst] : '');
+  peoplePanel.show(face);
+  const entries = faces.map((each) => ({ face: each, label: labelOf(each) }));
   const index = entries.findIndex(({ label }) => label === chosen);
   const [entry] = index < 0 ? [] : entries.splice(index, 1);
-  if (entry) session.report(analyzer).show({ ...entry, others: entries });
-  else session.clearReport('No face in view.');
+  if (entry) {
+    timeline.show(entry.label, history.of(entry.face.id), now);
+    session.report(analyzer).show({ ...entry, others: entries });
+  } else {
+    session.clearReport('No face in view.');
+  }
 }
 
 /** Resolves when the video shows its first frame. */
@@ -85,7 +149,8 @@ async function play(video: HTMLVideoElement, camera: Camera): Promise<void> {
 async function start(): Promise<void> {
   const control = new AbortController();
   const { signal } = control;
-  running = control;
+  const run: Running = { control };
+  running = run;
   let camera: Camera | undefined;
   // Off at once when stopped, whatever is still being waited for.
   signal.addEventListener('abort', () => camera?.stop());
@@ -96,10 +161,10 @@ async function start(): Promise<void> {
     film.setProgress('busy');
     try {
       camera = await openCamera(() =>
-        fail(control, describeCameraError(new DOMException('The camera went away', 'NotFoundError'))),
+        fail(run, describeCameraError(new DOMException('The camera went away', 'NotFoundError'))),
       );
     } catch (error) {
-      return fail(control, describeCameraError(error));
+      return fail(run, describeCameraError(error));
     }
     const video = h('video', {
       muted: true,
@@ -115,20 +180,24 @@ async function start(): Promise<void> {
     signal.throwIfAborted();
     film.setProgress(undefined);
     film.setStatus('Looking for faces');
-    const rate = createRate();
-    for await (const frame of analyzer.stream(video, { signal })) {
-      showFrame(frame, analyzer, video, rate.tick());
+    const strangers = await people.use(analyzer.manifest);
+    signal.throwIfAborted();
+    peoplePanel.setManifest(analyzer.manifest);
+    if (strangers.length > 0) {
+      peoplePanel.say(`Forgotten, since another model had looked at them: ${strangers.join(', ')}.`);
     }
+    run.sources = { analyzer, video };
+    for await (const frame of analyzer.stream(video, { signal })) showFrame(frame, run.sources);
   } catch (error) {
-    if (!signal.aborted) fail(control, describeError(error));
+    if (!signal.aborted) fail(run, describeError(error));
   } finally {
     camera?.stop();
   }
 }
 
 /** Ends the current run with a message. */
-function fail(control: AbortController, message: Message): void {
-  if (running !== control) return;
+function fail(run: Running, message: Message): void {
+  if (running !== run) return;
   stop();
   if (message.kind === 'device-lost') session.release();
   film.setStatus(message.title);
@@ -136,9 +205,17 @@ function fail(control: AbortController, message: Message): void {
 }
 
 function stop(): void {
-  running?.abort();
+  running?.control.abort();
   running = undefined;
   chosen = undefined;
+  shown = [];
+  status.hush();
+  setText(hint, '');
+  history.clear();
+  timeline.hide();
+  performancePanel.reset();
+  peoplePanel.show(undefined);
+  peoplePanel.setManifest(undefined);
   overlay.clear();
   list.show([], undefined);
   film.setProgress(undefined);

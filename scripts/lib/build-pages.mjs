@@ -1,5 +1,6 @@
 import { cp, mkdir, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { buildServiceWorker } from './offline.mjs';
 import { inRepo } from './repo.mjs';
 
 const page = (path) => inRepo('examples', path);
@@ -31,6 +32,7 @@ export async function buildPages(model) {
       rolldownOptions: { input: [page('index.html'), page('photo/index.html'), page('webcam/index.html')] },
     },
   });
+  await buildServiceWorker(inRepo('dist/site'));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Pieces of the widget for pages that build their own: importing them registers no element and loads no engine. */
+export { type Announcer, createAnnouncer } from './announcer.js';
 export { type Camera, cameraIsOffered, openCamera } from './camera.js';
 export { createOverlay, type Overlay, type OverlayFace } from './overlay.js';
 export { cameraState } from './states.js';

@@ -31,6 +31,8 @@ export interface OverlayFace {
   readonly face: Face;
   /** Number shown beside it. */
   readonly label: string;
+  /** Shown after the number, where somebody knows the face. */
+  readonly name?: string | undefined;
   readonly selected: boolean;
 }
 
@@ -74,7 +76,7 @@ function dots({ landmarks = new Float32Array() }: Face, mirror: (x: number) => n
   return path;
 }
 
-function mark({ face, label, selected }: OverlayFace, width: number, mirrored: boolean): SVGGElement {
+function mark({ face, label, name, selected }: OverlayFace, width: number, mirrored: boolean): SVGGElement {
   const mirror = mirrored ? (x: number) => width - x : (x: number) => x;
   const box = mirrored ? { ...face.box, x: width - face.box.x - face.box.width } : face.box;
   // In picture pixels, so that a mark looks the same over a small and a large picture.
@@ -86,7 +88,11 @@ function mark({ face, label, selected }: OverlayFace, width: number, mirrored: b
     svg('path', { class: 'dots', d: dots(face, mirror) }),
     svg('path', { class: 'corners', d: corners(box) }),
     selected && svg('path', { class: 'ring', d: pencilRing(box), pathLength: 1, 'stroke-width': 5.5 * unit }),
-    svg('text', { x: box.x, y: Math.max(box.y - size * 0.6, size), 'font-size': size }, label),
+    svg(
+      'text',
+      { x: box.x, y: Math.max(box.y - size * 0.6, size), 'font-size': size },
+      name === undefined ? label : `${label} ${name}`,
+    ),
     svg('rect', { class: 'target', ...box }),
   );
 }

@@ -1,0 +1,130 @@
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { acceptUntrained, expect, screenPath, test } from './fixtures.js';
+
+const start = async (page: Page) => {
+  await page.getByRole('button', { name: 'Start the camera' }).click();
+  await acceptUntrained(page);
+  await expect(page.getByRole('status').first()).toHaveText(/1 face in view/);
+};
+
+const timeline = (page: Page) => page.getByRole('region', { name: 'The last half minute' });
+
+/** How many columns of the expressions' picture have something in them. */
+const columnsSeen = (page: Page) =>
+  timeline(page)
+    .locator('canvas')
+    .evaluate((canvas) => {
+      if (!(canvas instanceof HTMLCanvasElement)) throw new TypeError('not a canvas');
+      const { width, height } = canvas;
+      const data = canvas.getContext('2d')?.getImageData(0, 0, width, height).data ?? new Uint8ClampedArray();
+      let seen = 0;
+      for (let x = 0; x < width; x += 1) {
+        for (let y = 0; y < height; y += 1) {
+          if ((data[4 * (y * width + x) + 3] ?? 0) > 0) {
+            seen += 1;
+            break;
+          }
+        }
+      }
+      return seen;
+    });
+
+test('the last half minute grows while a face is in view, and is told in words', async ({ page, context }) => {
+  await context.grantPermissions(['camera']);
+  await page.goto('webcam/');
+  await expect(timeline(page)).toBeHidden();
+  await start(page);
+  await expect(timeline(page)).toHaveAttribute('data-face', /^\d+$/);
+  await expect.poll(() => columnsSeen(page)).toBeGreaterThan(0);
+  // A machine that stalls loses track of the face, and its past begins anew: any growth will do.
+  await expect.poll(() => columnsSeen(page)).toBeGreaterThan(8);
+  await expect(timeline(page).getByRole('img')).toHaveAttribute(
+    'aria-label',
+    /^Face \d+ over the last half minute: apparent age (\d+|between \d+ and \d+), expression mostly \w+\.$/,
+  );
+  // The marked row is the expression that the report marks.
+  await expect(async () => {
+    const marked = await timeline(page).locator('[data-marked]').textContent({ timeout: 1000 });
+    await expect(page.locator(`.report [data-key="Expression/${marked}"]`)).toHaveAttribute('data-marked', '', {
+      timeout: 1000,
+    });
+  }).toPass();
+  await expect(timeline(page).locator('.age-line')).toHaveAttribute('d', /^M\d+ \d/);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await expect(timeline(page)).toBeHidden();
+});
+
+test('how well the machine keeps up is measured, not made up', async ({ page, context }) => {
+  await context.grantPermissions(['camera']);
+  await page.goto('webcam/');
+  await start(page);
+  const engine = page.getByRole('region', { name: 'How it ran' });
+  const value = async (key: string) => Number(await engine.locator(`[data-key="${key}"]`).getAttribute('data-value'));
+  await expect.poll(() => value('rate')).toBeGreaterThan(0);
+  await expect.poll(() => value('analyses')).toBeGreaterThan(0);
+  // The fake camera gives 20 frames a second; on a busy machine most are skipped, and the rest cannot be more.
+  expect(await value('rate')).toBeLessThan(31);
+  expect(await value('latency')).toBeGreaterThan(0);
+  expect(await value('dropped')).toBeGreaterThanOrEqual(0);
+  await expect(engine.locator('[data-key="dropped"] .figure')).toHaveText(/^\d+ of \d+$/);
+  const stage = async (key: string) => {
+    const text = (await engine.locator(`.stages [data-stage="${key}"] dd`).textContent()) ?? '';
+    return Number.parseFloat(text) * (/ ms$/.test(text) ? 1 : 1000);
+  };
+  for (const key of ['locate', 'network', 'total']) expect(await stage(key), key).toBeGreaterThan(0);
+  // A frame's answer cannot be there before its stages are over; twice as much for the mean of a moving window.
+  expect(await value('latency')).toBeGreaterThan((await stage('locate')) / 2);
+  await expect(engine.locator('[data-key="engine"]')).toContainText(/in (a worker|the page)/);
+});
+
+const overflow = (page: Page) =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+for (const [name, colorScheme, width] of [
+  ['light', 'light', 1440],
+  ['dark', 'dark', 1440],
+  ['narrow', 'light', 390],
+] as const) {
+  test(`webcam page, ${name}: fits, and axe finds nothing, off, running and with somebody named`, async ({
+    page,
+    context,
+  }) => {
+    await context.grantPermissions(['camera']);
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.setViewportSize({ width, height: 900 });
+    await page.goto('webcam/');
+    const check = async (state: string) => {
+      expect.soft(await overflow(page), state).toBe(0);
+      await page.screenshot({ path: screenPath(`webcam-${name}-${state}`), fullPage: true });
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect
+        .soft(
+          violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
+          state,
+        )
+        .toEqual([]);
+    };
+    await check('off');
+    await start(page);
+    await expect.poll(() => columnsSeen(page)).toBeGreaterThan(8);
+    await check('running');
+    await page.getByRole('textbox', { name: 'Name' }).fill('Ada Lovelace');
+    // From the keyboard, as a form is sent.
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('region', { name: 'Who is it?' }).getByRole('status')).toHaveText(/is enrolled\.$/);
+    await check('named');
+    // Everything there is to press can be reached with the keyboard.
+    const wanted = new Set(['Name', 'Forget Ada Lovelace', 'Forget everyone', 'match-rate', 'Stop']);
+    for (let i = 0; i < 40 && wanted.size > 0; i += 1) {
+      await page.keyboard.press('Tab');
+      const names = await page.evaluate(() => {
+        const { activeElement: at } = document;
+        const label = at instanceof HTMLInputElement ? at.labels?.[0]?.textContent : undefined;
+        return [at?.getAttribute('aria-label'), at?.textContent, at?.id, label].map((text) => text ?? '');
+      });
+      for (const each of names) wanted.delete(each.trim());
+    }
+    expect([...wanted]).toEqual([]);
+  });
+}
