@@ -20,7 +20,7 @@ test('the second visit fetches no weights, and neither does one without a server
   await page.route('**/assets/{models,untrained}/**', (route) => route.abort('internetdisconnected'));
   await page.getByRole('button', { name: 'Sample photo 3' }).click();
   await acceptUntrained(page);
-  await expect(page.getByRole('status')).toHaveText(/3 faces in/);
+  await expect(page.locator('.film').getByRole('status')).toHaveText(/3 faces in/);
   expect(weights()).toBe(fetched);
   expect(await reportEmbedding(page)).toEqual(first);
 });

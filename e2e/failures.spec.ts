@@ -29,7 +29,7 @@ test('a missing manifest is told, and trying again works once it is back', async
   await expect(card(page, 'download')).toContainText('404');
   await page.unroute(MANIFEST);
   await page.getByRole('button', { name: 'Try again' }).click();
-  await expect(page.getByRole('status')).toHaveText(/3 faces in/);
+  await expect(page.locator('.film').getByRole('status')).toHaveText(/3 faces in/);
 });
 
 test('a missing weight file is told', async ({ page }) => {
@@ -79,7 +79,7 @@ test('weights cut short are refused', async ({ page }) => {
 test('without the landmark model the second locator serves, and the page says so', async ({ page }) => {
   await page.route('**/assets/face_landmarker.task', (route) => route.fulfill({ status: 404, body: 'Not found' }));
   await choose(page);
-  await expect(page.getByRole('status')).toHaveText(/\d faces? in/);
+  await expect(page.locator('.film').getByRole('status')).toHaveText(/\d faces? in/);
   const engine = page.getByRole('region', { name: 'How it ran' });
   await expect(engine).toHaveAttribute('data-locator', 'face-api');
   await expect(engine.locator('[data-key="locator"] small')).toBeVisible();

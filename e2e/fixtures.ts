@@ -55,7 +55,7 @@ export async function acceptUntrained(page: Page): Promise<void> {
 export async function analyzeSample(page: Page, n: number): Promise<void> {
   await page.getByRole('button', { name: `Sample photo ${n}` }).click();
   await acceptUntrained(page);
-  await expect(page.getByRole('status')).toHaveText(/\d faces? in/);
+  await expect(page.locator('.film').getByRole('status')).toHaveText(/\d faces? in/);
 }
 
 /** The card that tells what state the page is in. */

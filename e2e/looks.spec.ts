@@ -30,7 +30,7 @@ test('the whole photo page works from the keyboard alone', async ({ page }) => {
     await expect(focused).toHaveText('Run it on untrained weights');
     await page.keyboard.press('Enter');
   }
-  await expect(page.getByRole('status')).toHaveText(/3 faces in/);
+  await expect(page.locator('.film').getByRole('status')).toHaveText(/3 faces in/);
   await tabTo('Face 1');
   await page.keyboard.press('ArrowRight');
   await expect(page.getByRole('heading', { name: 'Face 2 of 3' })).toBeVisible();
@@ -58,7 +58,7 @@ for (const [name, colorScheme, width] of [
       await page.getByRole('button', { name: 'Sample photo 5' }).click();
       await screenshot(page, `photo-${name}-untrained`);
       await acceptUntrained(page);
-      await expect(page.getByRole('status')).toHaveText(/5 faces in/);
+      await expect(page.locator('.film').getByRole('status')).toHaveText(/5 faces in/);
     } else {
       await analyzeSample(page, 5);
     }

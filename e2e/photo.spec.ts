@@ -118,14 +118,14 @@ test('asks before it runs on untrained weights, and keeps saying so', async ({ p
   await expect(notice).toBeVisible();
   expect(requests.filter((request) => request.url().includes('/assets/untrained/'))).toEqual([]);
   await acceptUntrained(page);
-  await expect(page.getByRole('status')).toHaveText(/3 faces in/);
+  await expect(page.locator('.film').getByRole('status')).toHaveText(/3 faces in/);
   await expect(notice).toBeVisible();
   await expect(page.locator('.figure').first()).toHaveCSS('text-decoration-line', 'line-through');
 });
 
 test('takes an own file, a dropped one and a pasted one; a broken one gets a clear answer', async ({ page }) => {
   await page.goto('photo/');
-  const status = page.getByRole('status');
+  const status = page.locator('.film').getByRole('status');
   const file = page.getByLabel('Photo file');
 
   await file.setInputFiles({ name: 'broken.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('not a picture') });
@@ -170,7 +170,7 @@ test('a photo turned by its EXIF data is shown and analysed upright', async ({ p
   const lying = await sharp(samplePhoto(3)).resize(1200).rotate(-90).withMetadata({ orientation: 6 }).jpeg().toBuffer();
   await page.getByLabel('Photo file').setInputFiles({ name: 'lying.jpg', mimeType: 'image/jpeg', buffer: lying });
   await acceptUntrained(page);
-  await expect(page.getByRole('status')).toHaveText(/3 faces in/);
+  await expect(page.locator('.film').getByRole('status')).toHaveText(/3 faces in/);
   await expect(page.locator('.film')).toContainText('1200 \u00d7 844');
 });
 

@@ -38,7 +38,7 @@ test('analyses the camera after a click, mirrored, until it is stopped; and agai
   await start(page);
   await acceptUntrained(page);
   await expect(page.getByText('Camera on')).toBeVisible();
-  await expect(page.getByRole('status')).toHaveText('1 face in view');
+  await expect(page.locator('.film').getByRole('status')).toHaveText('1 face in view');
   await expect(page.locator('.film')).toContainText(/\d fps/);
   await expect(page.getByRole('region', { name: 'How it ran' })).toHaveAttribute('data-engine', 'webgpu');
 
@@ -63,7 +63,7 @@ test('analyses the camera after a click, mirrored, until it is stopped; and agai
   expect(await trackStates(page)).toEqual(['ended']);
 
   await start(page);
-  await expect(page.getByRole('status')).toHaveText('1 face in view');
+  await expect(page.locator('.film').getByRole('status')).toHaveText('1 face in view');
   expect(await trackStates(page)).toEqual(['ended', 'live']);
   await page.getByRole('link', { name: 'Photo' }).click();
   await expect(page).toHaveURL(/photo\/$/);
