@@ -87,6 +87,7 @@ test.describe(() => {
 // A quarter of a gigabyte to install: `npm run fixtures` runs it, `npm test` does not.
 if (process.env.FIXTURES_NEXT) {
   test('Next.js: renders the widget on a server, and analyses in the browser', async ({ browser }) => {
+    test.setTimeout(1_200_000);
     const folder = await strangersFolder('next', tarballs, {
       ...LOCATOR,
       next: '16.4.6',
