@@ -9,7 +9,7 @@ import {
   type ModelConfig,
   type ModelPassport,
   type PackedModel,
-  packModel,
+  packShards,
   placedTasks,
   RECOGNITION,
   tensorShapes,
@@ -110,9 +110,16 @@ async function pack(
   weights: ReadonlyMap<string, HostTensor>,
   passport: Omit<ModelPassport, 'id'>,
 ): Promise<PackedModel> {
-  const draft = await packModel(config.name, { ...passport, id: config.name }, weights, 'F16');
-  const id = basename(draft.manifest.shards[0]?.file ?? config.name, '.safetensors');
-  return { manifest: { ...draft.manifest, id }, files: draft.files };
+  const files = new Map<string, Uint8Array>();
+  const read = async (name: string): Promise<HostTensor> => {
+    const tensor = weights.get(name);
+    if (!tensor) throw new InvalidInputError(`The run has not learnt ${name}.`);
+    return tensor;
+  };
+  const manifest = await packShards(config.name, passport, read, 'F16', async (file, bytes) => {
+    files.set(file, bytes);
+  });
+  return { manifest, files };
 }
 
 async function write({ manifest, files }: PackedModel, out: string): Promise<string> {

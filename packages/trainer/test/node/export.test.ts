@@ -30,17 +30,16 @@ beforeAll(async () => {
     out: join(folder, 'models'),
     calibration: [],
   });
-});
+}, 60_000); // trains two steps
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('the files are what the manifest says, and its tensors the averaged weights', async () => {
   const manifest = parseManifest(JSON.parse(await readFile(join(folder, 'models/swinface-nano.json'), 'utf8')));
-  expect(manifest.id).toBe(manifest.shards[0]?.file.replace('.safetensors', ''));
   expect(manifest.id).toMatch(/^swinface-nano-[0-9a-f]{8}$/);
   expect(manifest).toMatchObject({ synthetic: false, licence: 'for this test only', metrics: {} });
   const stored = await readWeights(manifest, ({ file }) => readFile(join(folder, 'models', file)));
   const { weights } = await trainedWeights(join(folder, 'run'), recipe);
-  expect([...stored.keys()]).toEqual([...weights.keys()]);
+  expect([...stored.keys()].sort()).toEqual([...weights.keys()].sort());
   for (const [name, { data }] of weights) {
     // Float16 keeps 11 bits: half a unit in the last place is 2^-11; below 2^-14 its steps are 2^-24.
     expectAllClose(stored.get(name)?.data ?? [], data, { atol: 2 ** -24, rtol: 2 ** -11, label: name });
