@@ -17,6 +17,12 @@ const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
 const megabytes = (value: number | undefined): string => (value === undefined ? '' : `${(value / 1e6).toFixed(0)} MB`);
 const giga = (value: number): string => (value / 1e9).toPrecision(3);
 
+/** The lowest cosines of an engine, as far as they differ from 1 in six digits. */
+function cosine(cells: readonly Cell[]): string {
+  const lowest = (of: (cell: Cell) => number) => Math.min(...cells.map(of)).toFixed(6);
+  return `${lowest(({ parity }) => parity.lowestCosine)} / ${lowest(({ parity }) => parity.lowestLogitCosine)}`;
+}
+
 function speeds({ cells }: ModelReport): string {
   const batches = [...new Set(cells.map(({ batch }) => batch))];
   const engines = [...new Set(cells.map(({ engine }) => engine))];
@@ -57,6 +63,7 @@ function starts({ engines, cells }: ModelReport): string {
         megabytes(opened.heapBytes),
         calls && calls.dispatches > 0 ? `${calls.dispatches} / ${calls.submits} / ${calls.readbacks}` : '',
         Math.max(0, ...worst).toExponential(1),
+        cosine(cells.filter((candidate) => candidate.engine === engine)),
       ],
     ];
   });
@@ -75,6 +82,7 @@ function starts({ engines, cells }: ModelReport): string {
       'JS heap',
       'dispatches / submits / readbacks',
       'max difference',
+      'cosine of embedding / logits',
     ],
     rows,
   );

@@ -48,13 +48,16 @@ describe('checkOutputs', () => {
     expect(checkOutputs('webgpu', expected, 3, {}).passed).toBe(false);
   });
 
-  it('holds compressed weights to the direction of the embedding', () => {
+  it("holds compressed weights to the direction of the embedding, and tells the logits'", () => {
     const bent = { ...right, embeddings: changed(right.embeddings, 4, 0.05) };
     expect(checkOutputs('webgpu', expected, 3, bent).passed).toBe(false);
     expect(checkOutputs('webgpu-int8', expected, 3, bent).passed).toBe(true);
     expect(checkOutputs('webgpu-f16', expected, 3, bent).passed).toBe(false);
     const wrong = { ...right, embeddings: changed(right.embeddings, 4, 0.5) };
     expect(checkOutputs('webgpu-int8', expected, 3, wrong).passed).toBe(false);
+    const other = checkOutputs('webgpu-int8', expected, 3, { ...right, logits: changed(right.logits, 4, -40) });
+    expect(other.passed).toBe(true);
+    expect(other.lowestLogitCosine).toBeLessThan(0.9);
   });
 });
 
