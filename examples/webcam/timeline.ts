@@ -30,7 +30,12 @@ export interface Timeline {
 export function createTimeline(): Timeline {
   const title = h('h2', { class: 'part-title' });
   const range = [h('span'), h('span')] as const;
-  const age = svg('svg', { class: 'age-lane', viewBox: `0 0 ${COLUMNS} ${AGE_HEIGHT}`, preserveAspectRatio: 'none' });
+  const age = svg('svg', {
+    class: 'age-lane',
+    viewBox: `0 0 ${COLUMNS} ${AGE_HEIGHT}`,
+    preserveAspectRatio: 'none',
+    'aria-hidden': 'true',
+  });
   const band = svg('path', { class: 'age-band' });
   const line = svg('path', { class: 'age-line' });
   age.append(band, line);
@@ -46,7 +51,7 @@ export function createTimeline(): Timeline {
     { class: 'lanes', role: 'img' },
     h('div', { class: 'lane-caption' }, h('strong', {}, 'Apparent age'), ageText),
     h('div', { class: 'lane' }, h('div', { class: 'scale' }, ...range), age),
-    h('div', { class: 'lane-caption' }, h('strong', {}, 'Expression'), ' darker is likelier'),
+    h('div', { class: 'lane-caption' }, h('strong', {}, 'Expression'), ' the stronger, the likelier'),
     h('div', { class: 'lane' }, h('div', { class: 'rows' }, ...rows.values()), canvas),
     h('div', { class: 'clock' }, h('span', {}, '30 s ago'), h('span', {}, '15 s'), h('span', {}, 'now')),
   );
