@@ -45,8 +45,6 @@ await main(async () => {
     else say.fail(`${line}, ${failures.length} FAILED`);
     for (const { number, why } of failures.slice(0, 5)) say.fail(`  case ${number}: ${why}`);
   }
-  console.log(
-    `\n${totals.cases} cases: ${totals.refused} refused, ${totals.accepted} read, ${totals.failures} failed`,
-  );
+  console.log(`\n${totals.cases} cases: ${totals.refused} refused, ${totals.accepted} read, ${totals.failures} failed`);
   return totals.failures === 0 ? 0 : 1;
 });

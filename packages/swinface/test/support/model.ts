@@ -68,7 +68,7 @@ export const loadedModel = async (crops?: Manifest['crops']): Promise<LoadedMode
 });
 
 /** A picture with detail everywhere, so that a crop one pixel off shows. */
-export function picture(width: number, height: number): RgbaPixels & { readonly data: Uint8ClampedArray } {
+export function picture(width: number, height: number): RgbaPixels & { readonly data: Uint8ClampedArray<ArrayBuffer> } {
   const noise = syntheticInput(`picture ${width}x${height}`, [width * height * 4]).data;
   const data = Uint8ClampedArray.from(noise, (value, i) => {
     const [x, y, channel] = [Math.floor(i / 4) % width, Math.floor(i / 4 / width), i % 4];
