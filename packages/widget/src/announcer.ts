@@ -2,7 +2,7 @@
 export interface Announcer {
   /** Says this at once if the last words are long enough ago, else later, unless something newer comes. */
   say(text: string): void;
-  /** Drops what waits to be said. */
+  /** Drops what waits to be said, and forgets what was: whoever speaks next may find other words in the region. */
   hush(): void;
 }
 
@@ -33,7 +33,8 @@ export function createAnnouncer(speak: (text: string) => void, every: number): A
     hush() {
       clearTimeout(timer);
       timer = undefined;
-      next = spoken;
+      spoken = '';
+      next = '';
     },
   };
 }
