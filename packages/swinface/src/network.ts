@@ -1,5 +1,5 @@
 import type { FivePoints, Similarity, UprightImage } from '@swinface/alignment';
-import { DeviceLostError, type Manifest, type RawOutputs, RemoteModel } from '@swinface/core';
+import { DeviceLostError, InvalidInputError, type Manifest, type RawOutputs, RemoteModel } from '@swinface/core';
 import type { FaceAnalysis } from '@swinface/postprocessing';
 import { untilAborted } from './abort.js';
 import type { Backend, Model } from './backend.js';
@@ -16,6 +16,8 @@ import { outputsOf } from './weights.js';
 /** A device that is lost this often within {@link LOSS_WINDOW_MS} is not asked for again: something is wrong with it. */
 const MOST_LOSSES = 3;
 const LOSS_WINDOW_MS = 60_000;
+/** After what a loss made fail, a browser takes this long at most to say that the device is lost. */
+const LOSS_IS_TOLD_WITHIN_MS = 1000;
 /** A browser whose GPU process died gives no device for a moment: waits before the attempts to get one. */
 const RETRY_AFTER_MS = [0, 500, 2000] as const;
 
@@ -126,13 +128,26 @@ export class Network {
         return await this.#runOn(backend, image, transforms, signal, watch);
       } catch (error) {
         signal.throwIfAborted();
-        // What the loss fails may say so, or that the network was disposed, which is what happens to it then.
-        const lost = error instanceof DeviceLostError || this.#gone.has(backend);
-        if (!lost || attempt === MOST_LOSSES) throw error;
-        // The loss may be noticed here before `lost` settles, which is what puts another backend in place.
-        await untilAborted(backend.lost, signal);
+        if (attempt === MOST_LOSSES || error instanceof InvalidInputError) throw error;
+        if (!(await untilAborted(this.#wasLost(backend, error), signal))) throw error;
       }
     }
+  }
+
+  /**
+   * Whether an error came of the loss of the device, which then has put another backend in place. Only some errors say
+   * so: a loss ends reading back and disposes engines too, often before the browser tells of it.
+   */
+  async #wasLost(backend: Backend, error: unknown): Promise<boolean> {
+    if (this.#gone.has(backend)) return true;
+    if (backend.kind !== 'webgpu') return false;
+    const told = backend.lost.then(() => true);
+    if (error instanceof DeviceLostError) return told;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const silent = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), LOSS_IS_TOLD_WITHIN_MS);
+    });
+    return Promise.race([told, silent]).finally(() => clearTimeout(timer));
   }
 
   /**
