@@ -11,6 +11,7 @@ import type { AlignPage, PageFace } from './page/page.js';
 /** Localhost, since a page needs a secure context; nothing listens there. */
 const HOST = 'http://localhost:1';
 const IMAGE = `${HOST}/image`;
+const PATIENCE_MS = 300_000;
 
 /** A headless Chromium with the browser's own alignment package in it. */
 export class AlignBrowser {
@@ -38,6 +39,8 @@ export class AlignBrowser {
       const page = await browser.newPage();
       const opened = new AlignBrowser(server, browser, page);
       await opened.#serve(landmarkModel);
+      // A busy machine may take a minute to transform the page's modules.
+      page.setDefaultTimeout(PATIENCE_MS);
       await page.goto(`${HOST}/`);
       // Rejects with the page's own reason if the locator does not start.
       await page.evaluate(async () => void (await window.alignPage));
