@@ -161,7 +161,8 @@ export function createPeoplePanel(people: People, enrol: (name: string) => Promi
     setText(submit, current ? `Enrol face ${current.id}` : 'Enrol this face');
     name.disabled = busy;
     remember.disabled = busy;
-    remember.checked = people.isRemembering;
+    // While it is at work, the box shows what the person wants, not what is so far.
+    if (!busy) remember.checked = people.isRemembering;
     for (const control of element.querySelectorAll<HTMLButtonElement>('.people button, .keeping button')) {
       control.disabled = busy;
     }
