@@ -1,4 +1,4 @@
-import { explainTask, InvalidInputError, placedTasks, type SelectedTask, selectOutputs } from '@swinface/core';
+import { explainTask, InvalidInputError, type SelectedTask, selectOutputs } from '@swinface/core';
 import { runReference } from '@swinface/core/reference';
 import { expectAllClose, golden } from '@swinface/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -54,9 +54,33 @@ describe('explainTask', () => {
     expect(gradient(0)).not.toEqual(gradient(3));
   });
 
-  test('weights each place by what its features contribute', () => {
-    for (const { task } of placedTasks(set.config)) {
+  test('weights each place by what its features contribute, and means each level by itself', () => {
+    const { feature, split } = set.config;
+    for (const place of set.selection.tasks) {
+      const { task } = place;
       const { map, side, levels, answer } = explainTask(set.config, set.weights, set.levels, task.name);
+      const { pooled, attended, gradient, logits } = explained(place);
+      const column = task.labels?.[1] === 'yes' ? 1 : logits.indexOf(Math.max(...logits));
+      const slopes = gradient(column);
+      const raw = Array.from({ length: side * side }, (_, token) =>
+        Math.max(
+          0,
+          slopes.reduce((sum, slope, c) => sum + slope * (attended[token * feature + c] ?? 0), 0),
+        ),
+      );
+      const most = Math.max(...raw) || 1;
+      // The same sums in another order, rounded once to float32.
+      expectAllClose(
+        map,
+        raw.map((value) => value / most),
+        { atol: 1e-6, rtol: 1e-6, label: task.name },
+      );
+      split.forEach((width, level) => {
+        const from = split.slice(0, level).reduce((sum, part) => sum + part, 0);
+        const part = pooled.subarray(from, from + width);
+        expect(levels[level]).toBeCloseTo(part.reduce((sum, value) => sum + value, 0) / width, 6);
+      });
+      expect(split.reduce((sum, width) => sum + width, 0)).toBe(feature);
       expect(map).toHaveLength(side * side);
       expect(map.every((value) => value >= 0 && value <= 1)).toBe(true);
       expect(map.some((value) => value === 1) || map.every((value) => value === 0)).toBe(true);

@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { OnnxGraph, primitives } from '@swinface/core/onnx';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NO_AUGMENTATION } from '../../src/data/augment.js';
+import { openTrainingSource } from '../../src/data/open.js';
 import { Random } from '../../src/data/random.js';
 import { readDataset } from '../../src/data/samples.js';
+import { ARCFACE_TEMPLATE } from '../../src/data/similarity.js';
 import { normalizeRows, teacherEmbeddings } from '../../src/teacher/embed.js';
 import { fitProjection, project } from '../../src/teacher/pca.js';
 
@@ -78,6 +81,48 @@ describe('teacherEmbeddings', () => {
     );
   });
   afterAll(() => rm(folder, { recursive: true }));
+
+  it('lets only the faces that count fully choose the directions which a student learns', async () => {
+    const list = async (name: string, colours: readonly { r: number; g: number; b: number }[]) => {
+      const lines = await Promise.all(
+        colours.map(async (background, i) => {
+          const file = `${name}-${i}.png`;
+          await sharp({ create: { width: 112, height: 112, channels: 3, background } })
+            .png()
+            .toFile(join(folder, file));
+          return JSON.stringify({ key: file, file, points: ARCFACE_TEMPLATE, split: 'train' });
+        }),
+      );
+      await writeFile(join(folder, `${name}.jsonl`), lines.join('\n'));
+      return join(folder, `${name}.jsonl`);
+    };
+    const grey = 127.5;
+    const red = { r: 255, g: grey, b: grey };
+    const green = { r: grey, g: 255, b: grey };
+    const blue = { r: grey, g: grey, b: 255 };
+    const data = await openTrainingSource({
+      seed: 1,
+      cache: join(folder, 'cache'),
+      parts: [
+        { list: await list('trusted', [red, green]), count: 2, augmentation: NO_AUGMENTATION, embeddingWeight: 1 },
+        {
+          list: await list('doubtful', Array(8).fill(blue)),
+          count: 1,
+          augmentation: NO_AUGMENTATION,
+          embeddingWeight: 0.3,
+        },
+      ],
+      teacher: { model, dims: 2 },
+    });
+    const { embedding } = await data.source.next();
+    data.close();
+    const [a = 0, b = 0, c = 0, d = 0] = embedding?.target ?? [];
+    // Red and green stay a right angle apart; were blue, which is eight times as frequent, to choose, it would take one of
+    // the two directions and leave them one between them. Grey is 127 or 128 of 255: 4e-3 a colour.
+    expect(Math.abs(a * c + b * d)).toBeLessThan(0.02);
+    expect(embedding?.weight[0]).toBe(1);
+    expect(embedding?.weight[2]).toBeCloseTo(0.3, 6);
+  });
 
   it('gives unit rows in the order of the list, zeros for broken images, and keeps them', async () => {
     const dataset = await readDataset(join(folder, 'set.jsonl'));

@@ -68,6 +68,9 @@ describe('placeLandmarks', () => {
     const plain = placeLandmarks(own, points, geometry, { ...placement, mirror: 1 });
     const mirrored = placeLandmarks(own, points, geometry, { ...placement, mirror: -1 });
     const last = 2 * 16;
+    // An upright face keeps its own; 38 pixels of the image apart from where the other landmarks lie.
+    expect(Math.abs((plain[0] ?? 0) - (plain[2] ?? 0))).toBeGreaterThan(0.3);
+    expect(plain[last]).toBe(plain[2]);
     expect(mirrored[last]).toBeCloseTo(-(plain[0] ?? 0), 6);
     expect(mirrored[last + 1]).toBeCloseTo(plain[1] ?? 0, 6);
   });
