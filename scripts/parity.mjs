@@ -1,5 +1,5 @@
 /**
- * npm run parity -- FILE.json [--engine webgpu|tfjs|onnx|reference]
+ * npm run parity -- FILE.json [--engine webgpu|wasm|tfjs|onnx|reference]
  *
  * Regenerates the synthetic weights and the input that a golden file names, runs an engine on them and prints the
  * largest difference per output and feature map as JSON. Exits with 1 over the bars, with 2 if it could not compare.
@@ -12,7 +12,7 @@ import { run } from './lib/process.mjs';
 import { inRepo } from './lib/repo.mjs';
 import { importSource } from './lib/sources.mjs';
 
-const USAGE = 'npm run parity -- FILE.json [--engine webgpu|tfjs|onnx|reference]';
+const USAGE = 'npm run parity -- FILE.json [--engine webgpu|wasm|tfjs|onnx|reference]';
 /** Set for the child that has the Vulkan driver's environment. */
 const PREPARED = 'SWINFACE_PARITY_PREPARED';
 

@@ -13,7 +13,7 @@ import { nodeAdapter } from './gpu.js';
 import { runOnnx } from './onnx.js';
 
 /** Executors that can be compared with a golden file. */
-export const PARITY_ENGINES = ['webgpu', 'tfjs', 'onnx', 'reference'] as const;
+export const PARITY_ENGINES = ['webgpu', 'wasm', 'tfjs', 'onnx', 'reference'] as const;
 /** One of {@link PARITY_ENGINES}. */
 export type ParityEngine = (typeof PARITY_ENGINES)[number];
 
@@ -63,6 +63,14 @@ const runners: Record<ParityEngine, (expected: Golden, selection: OutputSelectio
     const outputs = await engine.run(expected.input.data, faces(expected));
     engine.dispose();
     device.destroy();
+    return { description: engine.description, outputs };
+  },
+  async wasm(expected, selection) {
+    const { WasmEngine } = await import('@swinface/core/wasm');
+    const weights = foldWeights(assembleWeights(selection, expected.weights));
+    const engine = await WasmEngine.create({ selection, weights, maxFaces: faces(expected), keepLevels: true });
+    const outputs = await engine.run(expected.input.data, faces(expected));
+    engine.dispose();
     return { description: engine.description, outputs };
   },
   async tfjs(expected, selection) {

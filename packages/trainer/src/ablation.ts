@@ -98,7 +98,8 @@ export async function ablate(options: AblationOptions): Promise<AblationRow[]> {
         });
         data.close();
         held?.close();
-        const { path } = await exportRun({ run, out: join(run, 'weights') });
+        // Uncalibrated: thresholds fitted afterwards would hide what a method does to them.
+        const { path } = await exportRun({ run, out: join(run, 'weights'), calibration: [] });
         const report = await runEvaluate({
           weights: path,
           data: evaluation,
