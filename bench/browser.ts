@@ -78,7 +78,8 @@ export async function openBenchPage(executablePath: string): Promise<BenchPage> 
       '--enable-unsafe-webgpu',
       // Timestamps in nanoseconds instead of tenths of milliseconds.
       '--enable-webgpu-developer-features',
-      '--enable-precise-memory-info',
+      // Collects garbage and answers at once; a page would wait for the next collection.
+      '--enable-blink-features=ForceEagerMeasureMemory',
       // The software adapter, unless the person says which.
       ...(process.env.BENCH_CHROMIUM_ARGS ?? '--use-webgpu-adapter=swiftshader').split(' ').filter(Boolean),
       '--disable-background-networking',

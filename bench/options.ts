@@ -8,9 +8,14 @@ export interface Options {
   /** Undefined for all. */
   readonly engines: readonly string[] | undefined;
   readonly rounds: number;
+  /** Seconds for the rounds of one engine at one batch size, beyond the few that make a spread. */
   readonly budget: number;
+  /** For the whole run. */
+  readonly minutes: number;
   readonly threads: number;
   readonly json: string | undefined;
+  /** Measures nothing: prints what was written there. */
+  readonly from: string | undefined;
 }
 
 export const USAGE = `npm run bench -- [options]
@@ -18,9 +23,11 @@ export const USAGE = `npm run bench -- [options]
   --batches 1,4,16     faces per run (1, 4 and 16)
   --engines a,b        which engines (all); a wrong name lists them
   --rounds N           runs of each engine at each batch size, at most (15)
-  --budget SECONDS     for each engine at each batch size; what takes longer is run once (20)
+  --budget SECONDS     for the rounds of each engine at each batch size, once it has three (20)
+  --minutes N          for everything: what is too slow for it is run once, or left out (55)
   --threads N          of the engines that run on the CPU (1)
-  --json FILE          everything, for machines`;
+  --json FILE          everything, for machines; written as it is measured
+  --from FILE          prints the tables of such a file, and measures nothing`;
 
 const MODELS: readonly ModelName[] = ['nano', 't'];
 
@@ -35,7 +42,9 @@ export function parseOptions(args: readonly string[]): Options {
       rounds: { type: 'string', default: '15' },
       budget: { type: 'string', default: '20' },
       threads: { type: 'string', default: '1' },
+      minutes: { type: 'string', default: '55' },
       json: { type: 'string' },
+      from: { type: 'string' },
     },
   });
   const list = (text: string) => text.split(',').filter((entry) => entry !== '');
@@ -58,6 +67,8 @@ export function parseOptions(args: readonly string[]): Options {
     rounds: whole('rounds', values.rounds),
     budget: whole('budget', values.budget),
     threads: whole('threads', values.threads),
+    minutes: whole('minutes', values.minutes),
     json: values.json,
+    from: values.from,
   };
 }

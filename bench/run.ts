@@ -1,30 +1,39 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { assembleWeights, type HostTensor, parseManifest, readWeights, selectOutputs } from '@swinface/core';
 import { runReference } from '@swinface/core/reference';
-import type { KernelTime } from '@swinface/core/webgpu';
 import { golden, syntheticInput } from '@swinface/testing';
 import { type BenchPage, openBenchPage } from './browser.js';
+import { Clock } from './clock.js';
+import { measureModel } from './measure.js';
 import { type Options, parseOptions } from './options.js';
-import type { Measured, ModelName, Opened } from './page/main.js';
+import type { ModelName } from './page/main.js';
 import type { Peak } from './page/peak.js';
-import { checkOutputs, type Expected, expectedOutputs } from './report/check.js';
-import { roofline } from './report/roofline.js';
-import { spread } from './report/statistics.js';
+import { type Expected, expectedOutputs } from './report/check.js';
 import { reportText } from './report/text.js';
-import type { BenchReport, Cell, ModelReport, Roofline } from './report/types.js';
+import type { BenchReport, ModelReport } from './report/types.js';
 
-/** Profiles of an engine at one batch size. */
-const PROFILES = 3;
+/** npm moves to the root; paths are meant from where the person stands. */
+const whereMeant = (path: string): string => resolve(process.env.INIT_CWD ?? '.', path);
 
-/** Measures and reports; gives the exit code. */
+/** Measures and reports, or reports what was measured; gives the exit code. */
 export async function main(
   args: readonly string[],
   chromium: string,
   progress: (line: string) => void,
 ): Promise<number> {
   const options = parseOptions(args);
+  const report =
+    options.from === undefined
+      ? await measure(options, chromium, progress)
+      : (JSON.parse(await readFile(whereMeant(options.from), 'utf8')) as BenchReport);
+  console.log(reportText(report));
+  return report.passed ? 0 : 1;
+}
+
+async function measure(options: Options, chromium: string, progress: (line: string) => void): Promise<BenchReport> {
+  const clock = new Clock(60_000 * options.minutes);
   const load = loadavg()[0] ?? 0;
   const page = await openBenchPage(chromium);
   try {
@@ -34,20 +43,33 @@ export async function main(
     if (unknown.length > 0) throw new Error(`There is no engine ${unknown.join(', ')}; there are ${known.join(', ')}.`);
     const peak = engines.some((id) => id.includes('webgpu')) ? await page.call('peak') : undefined;
     const done: ModelReport[] = [];
-    const report = (models: readonly ModelReport[]) => reportOf(models, options, page, load, peak);
+    const report = (models: readonly ModelReport[]) => reportOf(models, options, page, load, peak, clock);
     // Written as it grows: a run that is stopped leaves what it has measured.
-    const save = async (models: readonly ModelReport[]) => {
+    const save = async (soFar: ModelReport) => {
       if (options.json === undefined) return;
-      // npm moves to the root; paths are meant from where the person stands.
-      const path = resolve(process.env.INIT_CWD ?? '.', options.json);
-      await writeFile(path, `${JSON.stringify(report(models), null, 2)}\n`);
+      const path = whereMeant(options.json);
+      // In two steps, so that there is a whole file whenever the run is stopped.
+      await writeFile(`${path}.part`, `${JSON.stringify(report([...done, soFar]), null, 2)}\n`);
+      await rename(`${path}.part`, path);
     };
-    for (const model of options.models) {
-      const onBatch = (soFar: ModelReport) => save([...done, soFar]);
-      done.push(await measureModel(page, model, engines, options, peak, progress, onBatch));
+    for (const [index, model] of options.models.entries()) {
+      const share = clock.left / (options.models.length - index);
+      done.push(
+        await measureModel({
+          page,
+          model,
+          engines,
+          options,
+          peak,
+          clock,
+          reserved: clock.left - share,
+          rightAnswers: () => rightAnswers(model),
+          progress,
+          onChange: save,
+        }),
+      );
     }
-    console.log(reportText(report(done)));
-    return report(done).passed ? 0 : 1;
+    return report(done);
   } finally {
     await page.close();
   }
@@ -55,10 +77,11 @@ export async function main(
 
 function reportOf(
   models: readonly ModelReport[],
-  { threads, rounds, budget }: Options,
+  { threads, rounds, budget, minutes }: Options,
   { version, foreignRequests }: BenchPage,
   load: number,
   peak: Peak | undefined,
+  clock: Clock,
 ): BenchReport {
   const [cpu] = cpus();
   return {
@@ -73,107 +96,18 @@ function reportOf(
     threads,
     rounds,
     budgetSeconds: budget,
+    minutes,
+    seconds: Math.round(clock.spent / 1000),
     peak,
     models,
     foreignRequests,
     passed:
       foreignRequests.length === 0 &&
-      models.every(({ cells }) => cells.length > 0 && cells.every(({ parity }) => parity.passed)),
+      models.every(
+        ({ cells, leftOut }) =>
+          cells.length > 0 && cells.every(({ parity }) => parity.passed) && !leftOut.some(({ failed }) => failed),
+      ),
   };
-}
-
-async function measureModel(
-  page: BenchPage,
-  model: ModelName,
-  engines: readonly string[],
-  options: Options,
-  peak: Peak | undefined,
-  progress: (line: string) => void,
-  onBatch: (soFar: ModelReport) => Promise<void>,
-): Promise<ModelReport> {
-  progress(`${model}: computing what is right`);
-  const expected = await rightAnswers(model);
-  await page.call('load', model, Math.max(...options.batches), options.threads);
-  const opened: Record<string, Opened> = {};
-  for (const id of engines) {
-    progress(`${model}: opening ${id}`);
-    opened[id] = await page.call('open', id);
-  }
-  const contestants = engines.filter((id) => !('skipped' in (opened[id] ?? { skipped: '' })));
-  const cells: Cell[] = [];
-  const rooflines: Roofline[] = [];
-  const flops = (await page.call('costs', 1)).reduce((sum, cost) => sum + cost.flops, 0);
-  const soFar: ModelReport = { model, gigaflopPerFace: flops / 1e9, engines: opened, cells, rooflines };
-  for (const batch of options.batches) {
-    cells.push(
-      ...(await measureBatch(page, contestants, batch, expected, options, (line) => progress(`${model}: ${line}`))),
-    );
-    if (peak) rooflines.push(...(await measureRooflines(page, contestants, batch, peak)));
-    await onBatch(soFar);
-  }
-  for (const id of contestants) await page.call('close', id);
-  return soFar;
-}
-
-/** GPU time of every kernel, of the engines that can tell. */
-async function measureRooflines(page: BenchPage, engines: readonly string[], batch: number, peak: Peak) {
-  const costs = await page.call('costs', batch);
-  const rooflines: Roofline[] = [];
-  for (const engine of engines) {
-    const profiles: (readonly KernelTime[])[] = [];
-    for (let run = 0; run < PROFILES; run++) profiles.push(await page.call('profile', engine, batch));
-    // Each kernel's shortest: what others do meanwhile only ever adds.
-    const kernels = (profiles[0] ?? []).map(({ label }, i) => ({
-      label,
-      milliseconds: Math.min(...profiles.map((profile) => profile[i]?.milliseconds ?? Number.POSITIVE_INFINITY)),
-    }));
-    if (kernels.length === 0) continue;
-    const milliseconds = kernels.reduce((sum, kernel) => sum + kernel.milliseconds, 0);
-    rooflines.push({ engine, batch, kernels: kernels.length, milliseconds, rows: roofline(kernels, costs, peak) });
-  }
-  return rooflines;
-}
-
-/** Every engine once, checked; then all of them in turn, round after round, each as long as its budget lasts. */
-async function measureBatch(
-  page: BenchPage,
-  engines: readonly string[],
-  batch: number,
-  expected: Expected,
-  { rounds, budget }: Options,
-  progress: (line: string) => void,
-): Promise<Cell[]> {
-  const firsts = new Map<string, Measured>();
-  const samples = new Map<string, number[]>(engines.map((id) => [id, []]));
-  for (const id of engines) {
-    const first = await page.call('run', id, batch, true);
-    firsts.set(id, first);
-    progress(`batch ${batch}, ${id}: first run ${first.milliseconds.toFixed(0)} ms`);
-  }
-  for (let round = 0; round < rounds; round++) {
-    // Another order each round, so that nobody always runs behind the same neighbour.
-    const order = [...engines.slice(round % engines.length), ...engines.slice(0, round % engines.length)];
-    for (const id of order) {
-      const own = samples.get(id) ?? [];
-      const first = firsts.get(id)?.milliseconds ?? 0;
-      const spent = own.reduce((sum, value) => sum + value, first);
-      const next = own.length > 0 ? Math.min(...own) : first;
-      if (spent + next > 1000 * budget) continue;
-      own.push((await page.call('run', id, batch, false)).milliseconds);
-    }
-  }
-  return engines.map((engine): Cell => {
-    const first = firsts.get(engine) as Measured;
-    const own = samples.get(engine) ?? [];
-    return {
-      engine,
-      batch,
-      spread: spread(own.length > 0 ? own : [first.milliseconds]),
-      cold: own.length === 0,
-      parity: checkOutputs(engine, expected, batch, first),
-      calls: first.calls ?? { dispatches: 0, submits: 0, readbacks: 0 },
-    };
-  });
 }
 
 /** SwinFace-T's golden outputs; for the default weights, the float64 reference. */

@@ -40,8 +40,10 @@ export type Opened =
       readonly longestTask: number;
       /** Bytes on the device or in the engine's tensors. */
       readonly deviceBytes?: number;
-      /** Growth of the JavaScript heap, after whatever garbage collection the browser felt like. */
-      readonly heapBytes?: number;
+      /** Growth of the page's memory, its workers' included, after a garbage collection. */
+      readonly pageBytes?: number;
+      /** It can tell the GPU time of its kernels. */
+      readonly profiles: boolean;
     };
 
 /** One measured run. */
@@ -85,8 +87,13 @@ function images(count: number): Float32Array {
   return all;
 }
 
-const heap = (): number | undefined =>
-  (performance as unknown as { memory?: { usedJSHeapSize: number } }).memory?.usedJSHeapSize;
+/** What the page and its workers hold, where the browser tells an isolated page. */
+async function pageBytes(): Promise<number | undefined> {
+  const { measureUserAgentSpecificMemory } = performance as unknown as {
+    measureUserAgentSpecificMemory?: () => Promise<{ readonly bytes: number }>;
+  };
+  return crossOriginIsolated ? (await measureUserAgentSpecificMemory?.call(performance))?.bytes : undefined;
+}
 
 const calls = {
   contestants: (): string[] => CONTESTANTS.map(({ id }) => id),
@@ -103,7 +110,7 @@ const calls = {
   async open(id: string): Promise<Opened> {
     const contestant = CONTESTANTS.find((candidate) => candidate.id === id);
     if (!contestant) throw new Error(`There is no engine ${id}.`);
-    const before = heap();
+    const before = await pageBytes();
     const face = images(1);
     // A task of its own, so that making the input is nobody's long task.
     await new Promise((resolve) => setTimeout(resolve, 0));
@@ -118,16 +125,18 @@ const calls = {
       const created = performance.now();
       await opened.run(face, 1);
       const done = performance.now();
-      const after = heap();
+      const longest = await longestTask(start);
+      const after = await pageBytes();
       const deviceBytes = opened.bytes?.();
       return {
         description: opened.description,
         create: created - start,
         ...(upload === undefined ? {} : { upload }),
         firstRun: done - created,
-        longestTask: await longestTask(start),
+        longestTask: longest,
         ...(deviceBytes === undefined ? {} : { deviceBytes }),
-        ...(before === undefined || after === undefined ? {} : { heapBytes: after - before }),
+        ...(before === undefined || after === undefined ? {} : { pageBytes: after - before }),
+        profiles: opened.profile !== undefined,
       };
     } catch (error) {
       if (error instanceof Skipped) return { skipped: error.message };

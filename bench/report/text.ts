@@ -30,7 +30,7 @@ function speeds({ cells }: ModelReport): string {
   const text = (cell: Cell | undefined): string[] => {
     if (!cell) return ['', ''];
     const { median, q1, q3, n } = cell.spread;
-    const notes = `${cell.cold ? ' cold' : ''}${cell.parity.passed ? '' : ' WRONG'}`;
+    const notes = `${cell.single ? ' single run' : ''}${cell.parity.passed ? '' : ' WRONG'}`;
     const ours = base(cell.batch);
     const ratio = ours && ours !== cell ? `${(median / ours.spread.median).toPrecision(2)}x` : '';
     const range = n > 1 ? ` [${ms(q1)}, ${ms(q3)}]` : '';
@@ -42,6 +42,13 @@ function speeds({ cells }: ModelReport): string {
       engine,
       ...batches.flatMap((batch) => text(cells.find((cell) => cell.batch === batch && cell.engine === engine))),
     ]),
+  );
+}
+
+/** What has no time in the table, and why. */
+function gaps({ leftOut }: ModelReport): string[] {
+  return leftOut.map(
+    ({ engine, batch, reason, failed }) => `${failed ? 'FAILED' : 'Left out'}: ${engine}, batch ${batch}: ${reason}.`,
   );
 }
 
@@ -60,7 +67,7 @@ function starts({ engines, cells }: ModelReport): string {
         ms(opened.create + opened.firstRun),
         ms(opened.longestTask),
         megabytes(opened.deviceBytes),
-        megabytes(opened.heapBytes),
+        megabytes(opened.pageBytes),
         calls && calls.dispatches > 0 ? `${calls.dispatches} / ${calls.submits} / ${calls.readbacks}` : '',
         Math.max(0, ...worst).toExponential(1),
         cosine(cells.filter((candidate) => candidate.engine === engine)),
@@ -79,7 +86,7 @@ function starts({ engines, cells }: ModelReport): string {
       'to first result ms',
       'longest task ms',
       'tensors',
-      'JS heap',
+      'page',
       'dispatches / submits / readbacks',
       'max difference',
       'cosine of embedding / logits',
@@ -89,7 +96,7 @@ function starts({ engines, cells }: ModelReport): string {
   return [measured, ...skipped].join('\n');
 }
 
-function rooflineText({ engine, batch, kernels, milliseconds, rows }: Roofline): string {
+function rooflineText({ engine, batch, kernels, profiles, milliseconds, rows }: Roofline): string {
   const bound = rows.reduce((sum, row) => sum + row.bound, 0);
   const cells = rows
     .slice(0, 12)
@@ -109,7 +116,7 @@ function rooflineText({ engine, batch, kernels, milliseconds, rows }: Roofline):
     return `  ${row.label}: ${ms(row.milliseconds)} ms where ${row.boundBy} allows ${ms(row.bound)} ms; ${ms(lost)} ms (${percent(lost / milliseconds)} of the network) to gain at best`;
   });
   return [
-    `${engine}, batch ${batch}: ${kernels} kernels, ${ms(milliseconds)} ms of GPU time, bound ${ms(bound)} ms (${percent(bound / milliseconds)} attained)`,
+    `${engine}, batch ${batch}: ${kernels} kernels, ${ms(milliseconds)} ms of GPU time (${profiles === 1 ? 'one profile' : `shortest of ${profiles}`}), bound ${ms(bound)} ms (${percent(bound / milliseconds)} attained)`,
     table(['module', 'ms', 'share', 'MFLOP', 'MB', 'GFLOP/s', 'GB/s', 'bound by', 'attained'], cells),
     'What the slowest five lack:',
     ...lacking,
@@ -128,7 +135,7 @@ export function reportText(report: BenchReport): string {
       ),
   );
   return [
-    `${report.date}  ${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(1)}; ${machine.browser}`,
+    `${report.date}  ${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(1)}; ${machine.browser}; took ${(report.seconds / 60).toFixed(0)} of ${report.minutes} minutes`,
     peak
       ? `Adapter: ${peak.adapter}${peak.software ? ' (software)' : ''}, measured peak ${giga(peak.flops)} GFLOP/s and ${giga(peak.bytes)} GB/s. CPU engines: ${threads} thread(s).`
       : `No WebGPU engine in this run. CPU engines: ${threads} thread(s).`,
@@ -137,6 +144,7 @@ export function reportText(report: BenchReport): string {
       `## ${model.model} (${model.gigaflopPerFace.toFixed(2)} GFLOP a face)`,
       '',
       speeds(model),
+      ...gaps(model),
       '',
       starts(model),
       ...model.rooflines.flatMap((roofline) => ['', rooflineText(roofline)]),

@@ -11,10 +11,19 @@ export interface Cell {
   readonly batch: number;
   /** Milliseconds per run of the whole batch. */
   readonly spread: Spread;
-  /** The only run was the first: it may contain compilation. */
-  readonly cold: boolean;
+  /** Its only run is the first of this batch size, which may contain what the engine prepares for it. */
+  readonly single: boolean;
   readonly parity: Parity;
   readonly calls: GpuCalls;
+}
+
+/** What was not measured. */
+export interface LeftOut {
+  readonly engine: string;
+  readonly batch: number;
+  readonly reason: string;
+  /** It was tried, and threw. */
+  readonly failed: boolean;
 }
 
 /** Where the GPU's time goes in one engine at one batch size. */
@@ -22,6 +31,8 @@ export interface Roofline {
   readonly engine: string;
   readonly batch: number;
   readonly kernels: number;
+  /** Times are each kernel's shortest of so many. */
+  readonly profiles: number;
   readonly milliseconds: number;
   readonly rows: readonly RooflineRow[];
 }
@@ -32,6 +43,7 @@ export interface ModelReport {
   readonly gigaflopPerFace: number;
   readonly engines: Readonly<Record<string, Opened>>;
   readonly cells: readonly Cell[];
+  readonly leftOut: readonly LeftOut[];
   readonly rooflines: readonly Roofline[];
 }
 
@@ -49,6 +61,9 @@ export interface BenchReport {
   readonly threads: number;
   readonly rounds: number;
   readonly budgetSeconds: number;
+  readonly minutes: number;
+  /** That it took so far. */
+  readonly seconds: number;
   readonly peak: Peak | undefined;
   readonly models: readonly ModelReport[];
   readonly foreignRequests: readonly string[];

@@ -1,6 +1,7 @@
 import { PRESETS, RECOGNITION, selectOutputs } from '@swinface/core';
 import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../../options.js';
+import { type Candidate, planRounds } from '../../plan.js';
 import { checkOutputs, expectedOutputs } from '../../report/check.js';
 import { roofline } from '../../report/roofline.js';
 import { spread } from '../../report/statistics.js';
@@ -83,6 +84,51 @@ describe('roofline', () => {
   });
 });
 
+describe('planRounds', () => {
+  const candidate = (expected: number, started = false): Candidate => ({
+    engine: `${expected}`,
+    batch: 1,
+    expected,
+    started,
+  });
+  const plan = (candidates: readonly Candidate[], milliseconds: number, rounds = 15, cellMilliseconds = 200) => {
+    const planned = planRounds(candidates, { milliseconds, rounds, cellMilliseconds });
+    return candidates.map((each) => planned.get(each));
+  };
+
+  it('leaves out first what takes longest', () => {
+    expect(plan([candidate(1000), candidate(10), candidate(100)], 111)).toEqual([undefined, 0, 0]);
+    expect(plan([candidate(10)], 9)).toEqual([undefined]);
+  });
+
+  it('gives everything a run before anything a spread, and that before anything more', () => {
+    expect(plan([candidate(100), candidate(10)], 139)).toEqual([0, 0]);
+    expect(plan([candidate(100), candidate(10)], 140)).toEqual([0, 3]);
+    expect(plan([candidate(100), candidate(10)], 439)).toEqual([0, 15]);
+    expect(plan([candidate(100), candidate(10)], 440)).toEqual([3, 3]);
+    expect(plan([candidate(100), candidate(10)], 460)).toEqual([3, 5]);
+  });
+
+  it('gives no cell more than its rounds and its own time, but always the few that make a spread', () => {
+    expect(plan([candidate(10), candidate(30), candidate(100)], 1e6)).toEqual([15, 6, 3]);
+    expect(plan([candidate(10)], 1e6, 2)).toEqual([2]);
+  });
+
+  it('does not pay again for a first run that was made', () => {
+    expect(plan([candidate(10, true)], 0)).toEqual([0]);
+    expect(plan([candidate(10, true)], 30)).toEqual([3]);
+  });
+
+  it('never plans more than there is', () => {
+    const candidates = [5, 7, 11, 40, 90, 300].map((expected) => candidate(expected));
+    for (let milliseconds = 0; milliseconds < 3000; milliseconds += 7) {
+      const runs = plan(candidates, milliseconds);
+      const spent = candidates.reduce((sum, { expected }, i) => sum + expected * (1 + (runs[i] ?? -1)), 0);
+      expect(spent).toBeLessThanOrEqual(milliseconds);
+    }
+  });
+});
+
 describe('parseOptions', () => {
   it('has defaults that measure everything', () => {
     expect(parseOptions([])).toMatchObject({
@@ -90,6 +136,7 @@ describe('parseOptions', () => {
       batches: [1, 4, 16],
       engines: undefined,
       threads: 1,
+      minutes: 55,
     });
   });
 
@@ -98,5 +145,6 @@ describe('parseOptions', () => {
     expect(() => parseOptions(['--batches', '0'])).toThrow('--batches');
     expect(() => parseOptions(['--batches', ','])).toThrow('Nothing');
     expect(() => parseOptions(['--rounds', 'many'])).toThrow('--rounds');
+    expect(() => parseOptions(['--minutes', '0'])).toThrow('--minutes');
   });
 });
