@@ -93,6 +93,7 @@ export async function ablate(options: AblationOptions): Promise<AblationRow[]> {
           device: 'cpu',
           resume: existsSync(checkpointPath(run)),
           identities: data.identities,
+          identityAttributes: data.identityAttributes,
           ...(held ? { validation: held.source } : {}),
           ...(options.threads === undefined ? {} : { threads: options.threads }),
         });

@@ -1,6 +1,7 @@
 import { assembleWeights, isHostTensor, mapWeights, type OutputSelection, selectOutputs } from '@swinface/core';
 import { Tensor } from 'onnxruntime-node';
 import type { TrainingBatch } from './batch.js';
+import { ATTRIBUTE_TASKS } from './data/labels.js';
 import { Random } from './data/random.js';
 import { createSession, type Device } from './engine/device.js';
 import { createOptimiser } from './engine/optimiser.js';
@@ -23,7 +24,11 @@ export interface Benchmark {
   readonly facesPerSecond: number;
 }
 
-const IDENTITIES = 1000;
+/** Identities of a made-up training set, of whose attributes nothing is known. */
+const IDENTITIES = {
+  identities: 1000,
+  identityAttributes: new Float32Array(1000 * ATTRIBUTE_TASKS.length).fill(Number.NaN),
+};
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
@@ -39,7 +44,7 @@ export async function benchmark(
   const config = recipeConfig(recipe);
   const selection = selectOutputs(config);
   const weights = initialWeights(config, recipe.seed);
-  const step = await TrainingStep.create(selection, weights, recipe, { device, threads, identities: IDENTITIES });
+  const step = await TrainingStep.create(selection, weights, recipe, { device, threads, ...IDENTITIES });
   const optimiser = await createOptimiser(step.store, recipe.optimiser, threads);
   const [gradient, update]: [number[], number[]] = [[], []];
   const batch = madeUpBatch(selection, recipe.batch);
@@ -57,7 +62,7 @@ export async function benchmark(
   const named = mapWeights(assembleWeights(selection, weights), isHostTensor, ({ shape }, name) => ({ name, shape }));
   const { model, parameters } = recordTrainingGraph(selection, named, recipe, {
     forwardOnly: true,
-    identities: IDENTITIES,
+    ...IDENTITIES,
   });
   const { session } = await createSession(model, step.device, threads);
   const { feeds, rows } = step.feeds(batch, 0, 0);
@@ -99,6 +104,6 @@ function madeUpBatch({ config, tasks }: OutputSelection, count: number): Trainin
     softmax: Object.fromEntries(softmax),
     age: { years: floats(count, () => random.uniform(1, 90)), weight },
     embedding: { target: floats(count * config.feature, () => config.feature ** -0.5), weight },
-    identity: { label: Int32Array.from({ length: count }, () => random.integer(IDENTITIES)), weight },
+    identity: { label: Int32Array.from({ length: count }, () => random.integer(IDENTITIES.identities)), weight },
   };
 }

@@ -70,6 +70,7 @@ async function runTrain({ recipe: file, out, resume, from, device, threads, step
       print,
       signal: controller.signal,
       identities: data.identities,
+      identityAttributes: data.identityAttributes,
       ...(held ? { validation: held.source } : {}),
       ...(resume ? { resume } : {}),
       ...(from === undefined ? {} : { initial: await weightsToStartFrom(from, recipe) }),

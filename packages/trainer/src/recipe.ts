@@ -18,6 +18,8 @@ export interface ObjectivesRecipe {
   readonly identity: 'off' | IdentityRecipe;
   /** Expressions with action units: distribution matching, soft co-annotation, or both (arXiv:2401.01219). */
   readonly coupling: 'off' | 'dm' | 'sca' | 'both';
+  /** Identities with the 40 attributes, in the same ways. */
+  readonly identityCoupling: 'off' | 'dm' | 'sca' | 'both';
   /** The paper's printed formula of distribution matching, or the full cross-entropy. */
   readonly couplingForm: 'full' | 'printed';
 }
@@ -72,13 +74,13 @@ export interface Recipe {
   readonly regularisation: { readonly dropPath: number; readonly dropout: number };
   readonly optimiser: OptimiserRecipe;
   readonly objectives: ObjectivesRecipe;
-  /** Where the faces come from; read by `openTrainingSource`. */
   /** Heads beyond the paper's. */
   readonly heads: readonly (keyof typeof HEADS)[];
   /** Thresholds of binary tasks: one half, or moved by validation errors (arXiv:2002.03683). */
   readonly thresholds: 'fixed' | 'adaptive';
   /** Needed by dynamic weights and adaptive thresholds. */
   readonly validation?: ValidationRecipe;
+  /** Where the faces come from; read by `openTrainingSource`. */
   readonly data: DataRecipe;
   readonly passport: PassportRecipe;
 }
@@ -134,6 +136,7 @@ const recipeSchema = v.strictObject({
       'off',
     ),
     coupling: v.optional(v.picklist(['off', 'dm', 'sca', 'both']), 'off'),
+    identityCoupling: v.optional(v.picklist(['off', 'dm', 'sca', 'both']), 'off'),
     couplingForm: v.optional(v.picklist(['full', 'printed']), 'full'),
   }),
   heads: v.optional(v.array(v.picklist(['action-units', 'landmarks', 'race'])), []),
@@ -169,6 +172,12 @@ export function parseRecipe(value: unknown): Recipe {
   }
   if (objectives.coupling !== 'off' && !heads.includes('action-units')) {
     throw wrong('coupling is with action units', 'heads to include action-units');
+  }
+  if (objectives.identityCoupling !== 'off' && objectives.identity === 'off') {
+    throw wrong('attributes are coupled with identities', 'objectives.identity: { scale, margin, sampling }');
+  }
+  if (objectives.identity !== 'off' && !recipe.data.parts.some(({ identities }) => identities)) {
+    throw wrong('identities are learnt from faces', '"identities": true in a part of its data');
   }
   return recipe;
 }

@@ -34,6 +34,8 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
   /** Number of identities in the training set, for CosFace. */
   readonly identities?: number;
+  /** p(attribute | identity) [identities, 40] of the training faces, for coupling them. */
+  readonly identityAttributes?: Float32Array;
   /** Held-out batches, for dynamic weights and adaptive thresholds. */
   readonly validation?: BatchSource;
   /** Receives lines for people. */
@@ -91,7 +93,10 @@ const minutes = (ms: number) => {
 
 /** The losses people watch, the attributes as one mean. */
 function summarise(losses: Readonly<Record<string, number>>): string {
-  const named = ['Age', 'Gender', 'Expression', 'Recognition', 'Relations', 'Identity'];
+  const named = [
+    ...['Age', 'Gender', 'Expression', 'Recognition', 'Relations'],
+    ...['Identity', 'Identity matching', 'Identity annotation', 'Attribute annotation'],
+  ];
   const shown = named.filter((task) => task in losses).map((task) => `${task} ${losses[task]?.toFixed(3)}`);
   const rest = Object.entries(losses).filter(([task]) => !named.includes(task));
   if (rest.length > 0) {
@@ -124,6 +129,7 @@ export async function train(recipe: Recipe, source: BatchSource, options: TrainO
     ...(options.device === undefined ? {} : { device: options.device }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.identities === undefined ? {} : { identities: options.identities }),
+    ...(options.identityAttributes === undefined ? {} : { identityAttributes: options.identityAttributes }),
   });
   const optimiser = await createOptimiser(step.store, recipe.optimiser, options.threads);
   let state: RunState = {

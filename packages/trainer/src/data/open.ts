@@ -8,9 +8,10 @@ import { fitProjection, project } from '../teacher/pca.js';
 import { STANDARD_AUGMENTATION } from './augment.js';
 import { CropCache, type SkippedSample } from './cache.js';
 import type { CropGeometry } from './crop.js';
+import { identityAttributes } from './identity-attributes.js';
 import { softmaxTargets } from './labels.js';
 import { type DataRecipe, parseDataRecipe } from './recipe.js';
-import { type Dataset, readDataset } from './samples.js';
+import { type Dataset, type FaceSample, readDataset } from './samples.js';
 import { MixedSource, type TrainingPart } from './source.js';
 
 /** Data made ready for training. */
@@ -22,6 +23,8 @@ export interface TrainingData {
   readonly teacherDims: number;
   /** Number of identity classes; 0 where none are trained. */
   readonly identities: number;
+  /** p(attribute | identity) [identities, 40], counted on the faces that are trained on; NaN where none says it. */
+  readonly identityAttributes: Float32Array;
   /** Images that could not be read, by set. */
   readonly skipped: Readonly<Record<string, readonly SkippedSample[]>>;
   close(): void;
@@ -65,6 +68,7 @@ export async function openTrainingSource(data: unknown, log: (line: string) => v
     ? await openTeacher(recipe, recipe.teacher, dataset, log)
     : new Map<string, Float32Array>();
   const identities = new Map<string, number>();
+  const identified: FaceSample[] = [];
   const skipped: Record<string, readonly SkippedSample[]> = {};
   const parts: TrainingPart[] = [];
   for (const part of recipe.parts) {
@@ -82,8 +86,10 @@ export async function openTrainingSource(data: unknown, log: (line: string) => v
     });
     if (part.identities) {
       for (const i of indices) {
-        const identity = faces.samples[i]?.identity;
-        if (identity !== undefined) identities.set(identity, identities.get(identity) ?? identities.size);
+        const sample = faces.samples[i];
+        if (sample?.identity === undefined) continue;
+        identities.set(sample.identity, identities.get(sample.identity) ?? identities.size);
+        identified.push(sample);
       }
     }
     parts.push({
@@ -103,6 +109,7 @@ export async function openTrainingSource(data: unknown, log: (line: string) => v
     batch: source.batch,
     teacherDims: recipe.teacher?.dims ?? 0,
     identities: identities.size,
+    identityAttributes: identityAttributes(identified, identities),
     skipped,
     close: () => {
       for (const { cache } of parts) cache.close();

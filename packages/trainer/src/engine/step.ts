@@ -10,7 +10,7 @@ import {
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { TrainingBatch } from '../batch.js';
 import { Random } from '../data/random.js';
-import { recordTrainingGraph, type TrainingGraph } from '../graph/training-graph.js';
+import { type IdentitySizes, recordTrainingGraph, type TrainingGraph } from '../graph/training-graph.js';
 import type { Feed } from '../objectives/index.js';
 import type { Recipe } from '../recipe.js';
 import { createSession, type Device } from './device.js';
@@ -53,15 +53,15 @@ export class TrainingStep {
     {
       device = 'auto',
       threads = 0,
-      identities = 0,
-    }: { device?: Device | 'auto'; threads?: number; identities?: number } = {},
+      ...identities
+    }: { device?: Device | 'auto'; threads?: number } & Partial<IdentitySizes> = {},
   ): Promise<TrainingStep> {
     const tensors = new Map<string, HostTensor>();
     const values = mapWeights(assembleWeights(selection, weights), isHostTensor, (tensor, path) => {
       tensors.set(path, tensor);
       return { name: path, shape: tensor.shape };
     });
-    const graph = recordTrainingGraph(selection, values, recipe, { identities });
+    const graph = recordTrainingGraph(selection, values, recipe, identities);
     graph.learnt.forEach(({ name, shape, deviation }, index) => {
       const random = new Random(recipe.seed, 0x0b1e, index);
       const data = new Float32Array(shape.reduce((product, side) => product * side, 1));

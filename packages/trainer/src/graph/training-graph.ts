@@ -4,6 +4,7 @@ import {
   createObjectives,
   type Objective,
   type ObjectiveParameter,
+  type ObjectiveSizes,
   objectiveParameters,
   recordLosses,
 } from '../objectives/index.js';
@@ -28,6 +29,9 @@ export interface TrainingGraph {
   readonly tasks: readonly string[];
 }
 
+/** What a training set says of its identities. */
+export type IdentitySizes = Omit<ObjectiveSizes, 'batch'>;
+
 /** A running statistic and the output that holds the same statistic of the batch. */
 export interface RunningStatistic {
   readonly name: string;
@@ -43,7 +47,7 @@ export function recordTrainingGraph(
   selection: OutputSelection,
   weights: ModelWeights<OnnxValue>,
   recipe: Pick<Recipe, 'batch' | 'regularisation' | 'objectives'>,
-  { forwardOnly = false, identities = 0 }: { forwardOnly?: boolean; identities?: number } = {},
+  { forwardOnly = false, identities = 0, ...known }: { forwardOnly?: boolean } & Partial<IdentitySizes> = {},
 ): TrainingGraph {
   const { batch, regularisation } = recipe;
   const graph = new OnnxGraph();
@@ -59,7 +63,7 @@ export function recordTrainingGraph(
 
   const ops = new TrainingOps(graph, regularisation satisfies Regularisation);
   const { embedding, logits } = swinFace(ops, selection, weights, image);
-  const objectives = createObjectives(selection, recipe.objectives, { batch, identities });
+  const objectives = createObjectives(selection, recipe.objectives, { ...known, batch, identities });
   const learnt = objectiveParameters(objectives, recipe.objectives.weighting);
   const beside = new Map(
     learnt.map(({ name, shape, rows = shape[0] ?? 1 }) => [name, graph.input(name, [rows, ...shape.slice(1)])]),

@@ -23,6 +23,28 @@ export function relatedness(expressions: readonly string[]): Float32Array {
 }
 
 /**
+ * Distribution matching (arXiv:2401.01219): -p log q - (1 - p) log(1 - q) of the probabilities p that the network gives
+ * and q that the other task foretells, both [B, K]; summed over K, mean over the faces: [1]. `printed` leaves the second
+ * term out, as the paper's formula does.
+ */
+export function matching(
+  { graph, batch }: RecordingContext,
+  predicted: OnnxValue,
+  foretold: OnnxValue,
+  form: 'full' | 'printed',
+): OnnxValue {
+  // Shrunk into [CLIP, 1 - CLIP] instead of cut off, so that its gradient never vanishes.
+  const q = p.add(graph, p.mul(graph, foretold, graph.scalar(1 - 2 * CLIP)), graph.scalar(CLIP));
+  const one = graph.scalar(1);
+  let each = p.mul(graph, predicted, p.log(graph, q));
+  if (form === 'full') {
+    each = p.add(graph, each, p.mul(graph, p.sub(graph, one, predicted), p.log(graph, p.sub(graph, one, q))));
+  }
+  const sum = p.reduceSum(graph, p.mul(graph, each, graph.scalar(-1 / batch)), [0, 1]);
+  return p.reshape(graph, sum, [1]);
+}
+
+/**
  * Distribution matching of expressions and action units on every sample (arXiv:2401.01219): what the expressions
  * foretell of each unit, q = sum over expressions of p(expression) p(unit | expression), is compared with the predicted
  * p(unit). `printed` is the paper's formula, -p log q, which p -> 0 lowers by itself; `full` adds -(1 - p) log(1 - q).
@@ -36,24 +58,11 @@ export class DistributionMatching implements Objective {
   ) {}
 
   record(context: RecordingContext): OnnxValue {
-    const { graph, batch } = context;
+    const { graph } = context;
     const expression = p.softmax(graph, taskLogits(context, 'Expression'));
     const unit = p.sigmoid(graph, taskLogits(context, ACTION_UNITS_TASK));
     const table = graph.constant(relatedness(this.expressions), [this.expressions.length, ACTION_UNITS.length]);
-    // Shrunk into [CLIP, 1 - CLIP] instead of cut off, so that its gradient never vanishes.
-    const foretold = p.add(
-      graph,
-      p.mul(graph, p.gemm(graph, expression, table), graph.scalar(1 - 2 * CLIP)),
-      graph.scalar(CLIP),
-    );
-    const one = graph.scalar(1);
-    let each = p.mul(graph, unit, p.log(graph, foretold));
-    if (this.form === 'full') {
-      const no = p.mul(graph, p.sub(graph, one, unit), p.log(graph, p.sub(graph, one, foretold)));
-      each = p.add(graph, each, no);
-    }
-    const sum = p.reduceSum(graph, p.mul(graph, each, graph.scalar(-1 / batch)), [0, 1]);
-    return p.reshape(graph, sum, [1]);
+    return matching(context, unit, p.gemm(graph, expression, table), this.form);
   }
 
   feed({ count }: TrainingBatch): ObjectiveFeeds {

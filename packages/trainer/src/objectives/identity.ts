@@ -20,13 +20,15 @@ export interface IdentityRecipe {
   readonly sampling: number;
 }
 
-const CENTRES = 'objectives.identity.centres';
+/** Name of the centres among the parameters. */
+export const CENTRES = 'objectives.identity.centres';
 
 /** Large margin cosine loss (arXiv:1801.09414) with sampled identities. */
 export class CosFace implements Objective {
   readonly tasks = ['Identity'];
   readonly parameters: readonly ObjectiveParameter[];
-  readonly #rows: number;
+  /** Centres that take part in a step. */
+  readonly rows: number;
 
   constructor(
     readonly recipe: IdentityRecipe,
@@ -34,15 +36,24 @@ export class CosFace implements Objective {
     batch: number,
     feature: number,
   ) {
-    this.#rows = Math.min(identities, Math.max(batch, Math.ceil(identities * recipe.sampling)));
-    this.parameters = [{ name: CENTRES, shape: [identities, feature], rows: this.#rows, deviation: 1 }];
+    this.rows = Math.min(identities, Math.max(batch, Math.ceil(identities * recipe.sampling)));
+    this.parameters = [{ name: CENTRES, shape: [identities, feature], rows: this.rows, deviation: 1 }];
   }
 
-  record({ graph, batch, embedding, parameter }: RecordingContext): OnnxValue {
+  record(context: RecordingContext): OnnxValue {
+    return this.loss(context, this.cosines(context));
+  }
+
+  /** Cosines between the faces and the centres that take part in the step [B, rows]. */
+  cosines({ graph, embedding, parameter }: RecordingContext): OnnxValue {
     if (!embedding) throw new RangeError('CosFace needs the output Recognition');
-    const own = graph.input('identity.own', [batch, this.#rows]);
+    return p.gemm(graph, unitRows(graph, embedding), unitRows(graph, parameter(CENTRES)), { transB: true });
+  }
+
+  /** The loss [1] of given {@link cosines}. */
+  loss({ graph, batch }: RecordingContext, cosines: OnnxValue): OnnxValue {
+    const own = graph.input('identity.own', [batch, this.rows]);
     const weight = graph.input('identity.weight', [batch, 1]);
-    const cosines = p.gemm(graph, unitRows(graph, embedding), unitRows(graph, parameter(CENTRES)), { transB: true });
     const lowered = p.sub(graph, cosines, p.mul(graph, own, graph.scalar(this.recipe.margin)));
     const probabilities = p.logSoftmax(graph, p.mul(graph, lowered, graph.scalar(this.recipe.scale)));
     const each = p.mul(graph, p.mul(graph, probabilities, own), weight);
@@ -56,16 +67,16 @@ export class CosFace implements Objective {
     identity.label.forEach((label, face) => {
       if (weights[face] !== 0) present.add(label);
     });
-    const rows = sampleRows(present, this.identities, this.#rows, random);
+    const rows = sampleRows(present, this.identities, this.rows, random);
     const place = new Map([...rows].map((label, row) => [label, row]));
-    const own = new Float32Array(count * this.#rows);
+    const own = new Float32Array(count * this.rows);
     identity.label.forEach((label, face) => {
       const row = weights[face] === 0 ? undefined : place.get(label);
-      if (row !== undefined) own[face * this.#rows + row] = 1;
+      if (row !== undefined) own[face * this.rows + row] = 1;
     });
     return {
       feeds: {
-        'identity.own': { data: own, shape: [count, this.#rows] },
+        'identity.own': { data: own, shape: [count, this.rows] },
         'identity.weight': { data: weights, shape: [count, 1] },
       },
       labelled: [total],

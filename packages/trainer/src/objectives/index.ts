@@ -1,4 +1,4 @@
-import type { OutputSelection } from '@swinface/core';
+import { InvalidInputError, type OutputSelection } from '@swinface/core';
 import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
 import type { ObjectivesRecipe } from '../recipe.js';
 import { AgeRegression } from './age.js';
@@ -6,6 +6,7 @@ import { Classification } from './classification.js';
 import { DistributionMatching, SoftCoAnnotation } from './coupling.js';
 import { Distillation } from './distillation.js';
 import { CosFace } from './identity.js';
+import { CoupledIdentity } from './identity-coupling.js';
 import type { Objective, ObjectiveParameter, RecordingContext } from './objective.js';
 import { OrdinalAge, Questions, Values } from './questions.js';
 
@@ -15,13 +16,19 @@ export interface ObjectiveSizes {
   readonly batch: number;
   /** Number of identities in the training set. */
   readonly identities: number;
+  /** p(attribute | identity) [identities, 40], NaN where no training face says it; coupling them needs it. */
+  readonly identityAttributes?: Float32Array;
 }
 
-/** The objectives that a recipe switches on, for the heads that the network has. */
+/**
+ * The objectives that a recipe switches on, for the heads that the network has.
+ *
+ * @throws {InvalidInputError} if identities are coupled with attributes that are not given
+ */
 export function createObjectives(
   selection: OutputSelection,
   recipe: ObjectivesRecipe,
-  { batch, identities }: ObjectiveSizes,
+  { batch, identities, identityAttributes }: ObjectiveSizes,
 ): Objective[] {
   const objectives: Objective[] = [new Classification(selection, recipe.labelSmoothing)];
   let expressions: readonly string[] = [];
@@ -34,7 +41,19 @@ export function createObjectives(
   }
   if (recipe.distillation !== 'off') objectives.push(new Distillation(recipe.distillation === 'relational'));
   if (recipe.identity !== 'off') {
-    objectives.push(new CosFace(recipe.identity, identities, batch, selection.config.feature));
+    const cosFace = new CosFace(recipe.identity, identities, batch, selection.config.feature);
+    const { identityCoupling: coupling, couplingForm: form } = recipe;
+    if (coupling !== 'off' && !identityAttributes) {
+      throw new InvalidInputError('Identities cannot be coupled with attributes that nobody counted.', {
+        expected: 'the attributes of the training identities',
+        hint: 'Pass what openTrainingSource gives as identityAttributes.',
+      });
+    }
+    objectives.push(
+      coupling === 'off' || !identityAttributes
+        ? cosFace
+        : new CoupledIdentity(cosFace, { coupling, form, attributes: identityAttributes }),
+    );
   }
   if (recipe.coupling === 'dm' || recipe.coupling === 'both') {
     objectives.push(new DistributionMatching(expressions, recipe.couplingForm));

@@ -1,89 +1,21 @@
 import { selectOutputs } from '@swinface/core';
-import { OnnxGraph } from '@swinface/core/onnx';
 import { expectAllClose } from '@swinface/testing';
 import { describe, expect, test } from 'vitest';
-import type { TrainingBatch } from '../../src/batch.js';
 import { Random } from '../../src/data/random.js';
 import { ACTION_UNITS, ACTION_UNITS_TASK, withHeads } from '../../src/heads.js';
 import { AgeRegression } from '../../src/objectives/age.js';
 import { annotate, DistributionMatching, relatedness, SoftCoAnnotation } from '../../src/objectives/coupling.js';
 import { Distillation } from '../../src/objectives/distillation.js';
 import { CosFace } from '../../src/objectives/identity.js';
-import type { Objective } from '../../src/objectives/objective.js';
 import { OrdinalAge } from '../../src/objectives/questions.js';
 import { parseRecipe } from '../../src/recipe.js';
 import { recipeConfig } from '../../src/train.js';
 import { adaptThreshold, binaryErrors, dynamicWeights } from '../../src/validation.js';
-import { evaluate, type Tensor64 } from './support/evaluate.js';
+import { BATCH, batchOf, CONFIG, floats, logitsOf, losses, SELECTION } from './support/losses.js';
 import { everythingRecipe, TINY, tinyRecipe } from './support/tiny.js';
 
-const RECIPE = everythingRecipe();
-const CONFIG = recipeConfig(RECIPE);
-const SELECTION = selectOutputs(CONFIG);
-const BATCH = 3;
+const COSFACE = { scale: 8, margin: 0.4, sampling: 0.3 };
 const EXPRESSIONS = ['surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger', 'neutral'];
-
-const floats = (length: number, value: (index: number) => number) => Float32Array.from({ length }, (_, i) => value(i));
-
-function batchOf(changes: Partial<TrainingBatch>): TrainingBatch {
-  const nothing = { years: new Float32Array(BATCH), weight: new Float32Array(BATCH) };
-  return { count: BATCH, images: new Float32Array(0), softmax: {}, age: nothing, ...changes };
-}
-
-/** Values of an objective's losses for given network outputs. */
-function losses(
-  objective: Objective,
-  batch: TrainingBatch,
-  {
-    logits,
-    embedding,
-    parameters = {},
-    selection = SELECTION,
-    progress = 0.5,
-  }: {
-    logits?: Float32Array;
-    embedding?: Float32Array;
-    parameters?: Record<string, Tensor64>;
-    selection?: typeof SELECTION;
-    progress?: number;
-  },
-): number[] {
-  const graph = new OnnxGraph();
-  const given = new Map<string, Tensor64>();
-  const put = (name: string, shape: readonly number[], data: Float32Array) =>
-    given.set(name, { shape, data: Float64Array.from(data) });
-  const output = (name: string, width: number, data: Float32Array | undefined) => {
-    put(name, [BATCH, width], data ?? new Float32Array(BATCH * width));
-    return graph.input(name, [BATCH, width]);
-  };
-  const value = objective.record({
-    graph,
-    selection,
-    batch: BATCH,
-    logits: output('logits', selection.logits, logits),
-    embedding: output('embedding', CONFIG.feature, embedding),
-    parameter: (name) => {
-      given.set(name, parameters[name] as Tensor64);
-      return graph.input(name, parameters[name]?.shape ?? []);
-    },
-  });
-  for (const [name, { shape, data }] of Object.entries(objective.feed(batch, progress, new Random(1)).feeds)) {
-    put(name, shape, data);
-  }
-  return [...(evaluate(graph, given).get(value.name)?.data ?? [])];
-}
-
-/** A logits row that holds `values` at one task and zeros elsewhere. */
-function logitsOf(values: Record<string, readonly number[][]>, selection = SELECTION): Float32Array {
-  const logits = new Float32Array(BATCH * selection.logits);
-  for (const [name, rows] of Object.entries(values)) {
-    const offset = selection.tasks.find(({ task }) => task.name === name)?.offset ?? Number.NaN;
-    rows.forEach((row, face) => {
-      logits.set(row, face * selection.logits + offset);
-    });
-  }
-  return logits;
-}
 
 const logistic = (x: number) => 1 / (1 + Math.exp(-x));
 const close = (actual: number | undefined, expected: number) => expect(actual).toBeCloseTo(expected, 5);
@@ -265,6 +197,9 @@ describe('recipes', () => {
     [{ colour: 'red' }, /colour/],
     [{ thresholds: 'adaptive' }, /validation/],
     [{ objectives: { ...tinyRecipe().objectives, coupling: 'dm' } }, /action-units/],
+    [{ objectives: { ...tinyRecipe().objectives, identityCoupling: 'sca' } }, /objectives\.identity/],
+    [{ objectives: { ...tinyRecipe().objectives, identity: COSFACE } }, /"identities": true/],
+    [{ objectives: { ...tinyRecipe().objectives, identity: COSFACE, identityCoupling: 'all' } }, /identityCoupling/],
     [{ data: { cache: 'cache', parts: [] } }, /data\.parts/],
     [{ length: { hours: 2 } }, /length/],
   ])('%j is refused by name', (changes, expected) => {

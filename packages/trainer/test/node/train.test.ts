@@ -45,7 +45,7 @@ describe('train', () => {
       optimiser: { ...everythingRecipe().optimiser, method: 'muon' },
     });
     const [straight, resumed] = [join(folder, 'straight'), join(folder, 'resumed')];
-    const options = () => ({ ...sitting, identities: TINY_IDENTITIES, validation: new TinySource() });
+    const options = () => ({ ...sitting, ...TINY_IDENTITIES, validation: new TinySource() });
     await train(recipe, new TinySource(), { ...options(), out: straight });
     await train(recipe, new TinySource(), { ...options(), out: resumed, stopAfter: 3 });
     await train(recipe, new TinySource(), { ...options(), out: resumed, resume: true });

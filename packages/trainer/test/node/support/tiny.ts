@@ -1,5 +1,6 @@
 import { type ModelConfig, PRESETS } from '@swinface/core';
 import type { BatchSource, TrainingBatch } from '../../../src/batch.js';
+import { ATTRIBUTE_TASKS } from '../../../src/data/labels.js';
 import { Random } from '../../../src/data/random.js';
 import { SOFTMAX_TASKS } from '../../../src/data/source.js';
 import { ACTION_UNITS, ACTION_UNITS_TASK, LANDMARKS } from '../../../src/heads.js';
@@ -46,6 +47,7 @@ export const tinyRecipe = (changes: Partial<Recipe> = {}): Recipe => ({
     distillation: 'relational',
     identity: 'off',
     coupling: 'off',
+    identityCoupling: 'off',
     couplingForm: 'full',
   },
   heads: [],
@@ -55,8 +57,13 @@ export const tinyRecipe = (changes: Partial<Recipe> = {}): Recipe => ({
   ...changes,
 });
 
-/** Identities of {@link TinySource}. */
-export const TINY_IDENTITIES = 20;
+/** Identities of {@link TinySource} and p(attribute | identity); of some, nothing is known. */
+export const TINY_IDENTITIES = {
+  identities: 20,
+  identityAttributes: Float32Array.from({ length: 20 * ATTRIBUTE_TASKS.length }, (_, at) =>
+    at % 7 === 0 ? Number.NaN : (at % 5) / 4,
+  ),
+};
 
 /** A recipe with every method of the papers switched on. */
 export const everythingRecipe = (changes: Partial<Recipe> = {}): Recipe => {
@@ -71,6 +78,7 @@ export const everythingRecipe = (changes: Partial<Recipe> = {}): Recipe => {
       age: { ...plain.objectives.age, method: 'ordinal', ranks: 12 },
       identity: { scale: 8, margin: 0.4, sampling: 0.3 },
       coupling: 'both',
+      identityCoupling: 'both',
     },
     ...changes,
   };
@@ -118,7 +126,7 @@ export class TinySource implements BatchSource {
       age: { years: floats(batch, () => random.uniform(1, 90)), weight: floats(batch, () => 1) },
       embedding: { target, weight: weight() },
       identity: {
-        label: Int32Array.from({ length: batch }, () => random.integer(TINY_IDENTITIES)),
+        label: Int32Array.from({ length: batch }, () => random.integer(TINY_IDENTITIES.identities)),
         weight: weight(),
       },
       sigmoid: {
