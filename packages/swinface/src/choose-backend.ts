@@ -64,10 +64,10 @@ async function softwareAdapter(): Promise<string | undefined> {
   return isSoftware(adapter.info) ? describeAdapter(adapter.info) : undefined;
 }
 
-async function openBackend(kind: EngineKind, input: BackendInput, { device }: Settings): Promise<Backend> {
+async function openBackend(kind: EngineKind, input: BackendInput, { device, tuning }: Settings): Promise<Backend> {
   switch (kind) {
     case 'webgpu':
-      return (await import('./webgpu-backend.js')).openWebGpuBackend(input, device);
+      return (await import('./webgpu-backend.js')).openWebGpuBackend(input, device, tuning);
     case 'wasm':
       return (await import('./wasm-backend.js')).openWasmBackend(input);
     case 'cpu':

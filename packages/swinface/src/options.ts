@@ -1,6 +1,13 @@
 import type { FaceLocator } from '@swinface/alignment';
 import { InvalidInputError, type LoadedModel } from '@swinface/core';
-import type { AssetUrls, EngineChoice, FaceAnalyzerOptions, LocatorOption, ThreadOption } from './types.js';
+import type {
+  AssetUrls,
+  EngineChoice,
+  FaceAnalyzerOptions,
+  LocatorOption,
+  ThreadOption,
+  TuningOption,
+} from './types.js';
 
 /** Options of `FaceAnalyzer.create`, checked and completed. */
 export interface Settings {
@@ -11,6 +18,7 @@ export interface Settings {
   readonly device: GPUDevice | undefined;
   readonly locator: LocatorOption;
   readonly thread: ThreadOption;
+  readonly tuning: TuningOption;
   readonly cache: boolean;
   /**
    * Absolute wherever there is a page. `tfjsWasm` is undefined where tfjs finds its files itself: outside pages; `worker`
@@ -26,6 +34,8 @@ const ENGINES: readonly EngineChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
 const LOCATORS: readonly LocatorOption[] = ['auto', 'mediapipe', 'face-api', 'none'];
 
 const THREADS: readonly ThreadOption[] = ['auto', 'worker', 'main'];
+
+const TUNINGS: readonly TuningOption[] = ['auto', 'off'];
 
 const DEFAULT_ASSETS = {
   mediapipeWasm: '/assets/mediapipe',
@@ -43,7 +53,7 @@ const ASSETS: readonly string[] = [...Object.keys(DEFAULT_ASSETS), 'tfjsWasm', '
  */
 export function checkedOptions(options: FaceAnalyzerOptions): Settings {
   const { model, outputs, maxFaces = 16, engine = 'auto', device, locator = 'auto' } = options ?? {};
-  const { thread = 'auto', cache = true, assets = {} } = options ?? {};
+  const { thread = 'auto', tuning = 'auto', cache = true, assets = {} } = options ?? {};
   if (!(typeof model === 'string' ? model !== '' : model instanceof URL || isLoadedModel(model))) {
     throw invalid('model', 'the address of a manifest, such as "/models/swinface-nano.json", or a loaded model', model);
   }
@@ -56,6 +66,7 @@ export function checkedOptions(options: FaceAnalyzerOptions): Settings {
     throw invalid('locator', `one of ${LOCATORS.join(', ')}, or a FaceLocator`, locator);
   }
   if (!THREADS.includes(thread)) throw invalid('thread', `one of ${THREADS.join(', ')}`, thread);
+  if (!TUNINGS.includes(tuning)) throw invalid('tuning', `one of ${TUNINGS.join(', ')}`, tuning);
   if (typeof cache !== 'boolean') throw invalid('cache', 'true or false', cache);
   const tied = device ? 'device' : isLocator(locator) ? 'locator' : undefined;
   if (thread === 'worker' && tied) {
@@ -76,6 +87,7 @@ export function checkedOptions(options: FaceAnalyzerOptions): Settings {
     device,
     locator,
     thread: tied ? 'main' : thread,
+    tuning,
     cache,
     assets: {
       mediapipeWasm: absolute(assets.mediapipeWasm ?? DEFAULT_ASSETS.mediapipeWasm),

@@ -123,6 +123,13 @@ export type LocatorOption = 'auto' | 'mediapipe' | 'face-api' | 'none' | FaceLoc
  */
 export type ThreadOption = 'auto' | 'worker' | 'main';
 
+/**
+ * `auto`: after loading, while nothing else runs, WebGPU kernels are timed for a fraction of a second and the fastest are
+ * kept, in IndexedDB for the next visit too; results do not depend on it. `off`: what is known beforehand is used, nothing is
+ * timed and nothing stored.
+ */
+export type TuningOption = 'auto' | 'off';
+
 /** What happened to the GPU device under an analyzer. */
 export type DeviceEvent =
   | {
@@ -149,6 +156,8 @@ export interface FaceAnalyzerOptions {
   readonly device?: GPUDevice;
   readonly locator?: LocatorOption;
   readonly thread?: ThreadOption;
+  /** Of the WebGPU engine; the others have nothing to tune. Default `auto`. */
+  readonly tuning?: TuningOption;
   /**
    * Whether the model's files are kept in the browser's Cache Storage, so that the next visit loads none of them and
    * works offline. What is kept says nothing about the visitor; `caches.delete('swinface-models')` removes it.

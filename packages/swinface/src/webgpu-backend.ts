@@ -3,6 +3,7 @@ import { assembleWeights, foldWeights, type OutputSelection } from '@swinface/co
 import { type CompileOptions, requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
 import { anySignal } from './abort.js';
 import type { Backend, BackendInput } from './backend.js';
+import type { TuningOption } from './types.js';
 import { loadWeights, outputsOf, storageOf } from './weights.js';
 
 /**
@@ -11,7 +12,11 @@ import { loadWeights, outputsOf, storageOf } from './weights.js';
  *
  * @param shared a device of the caller's, which is not destroyed; else one is requested
  */
-export async function openWebGpuBackend(input: BackendInput, shared: GPUDevice | undefined): Promise<Backend> {
+export async function openWebGpuBackend(
+  input: BackendInput,
+  shared: GPUDevice | undefined,
+  tuning: TuningOption,
+): Promise<Backend> {
   const { model, groups, maxFaces, signal } = input;
   const device = shared ?? (await requestDevice()).device;
   const engines: WebGpuEngine[] = [];
@@ -29,7 +34,7 @@ export async function openWebGpuBackend(input: BackendInput, shared: GPUDevice |
     const storage = storageOf(model.manifest);
     for (const { selection } of groups) {
       const weights = weightsOf(selection);
-      engines.push(await WebGpuEngine.compile({ device, selection, weights, maxFaces, storage, signal }));
+      engines.push(await WebGpuEngine.compile({ device, selection, weights, maxFaces, storage, tuning, signal }));
     }
   } catch (error) {
     ended.abort(error);
@@ -45,7 +50,7 @@ export async function openWebGpuBackend(input: BackendInput, shared: GPUDevice |
     dispose,
     openKeepingLevels: (selection, tensors, signal) => {
       const weights = foldWeights(assembleWeights(selection, tensors));
-      return WebGpuEngine.compile({ device, selection, weights, maxFaces: 1, keepLevels: true, signal });
+      return WebGpuEngine.compile({ device, selection, weights, maxFaces: 1, tuning, keepLevels: true, signal });
     },
     prepare(image) {
       const source = warps.upload(image);
