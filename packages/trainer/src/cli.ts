@@ -196,7 +196,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     .requiredOption('--recipe <file>', 'recipe as JSON')
     .requiredOption('--out <folder>', 'folder of the run: checkpoint, log, recipe')
     .option('--resume', 'go on from the checkpoint in the folder')
-    .option('--from <manifest>', 'exported weights to start from instead of random ones')
+    .option(
+      '--from <path>',
+      'exported weights (their manifest) or the folder of a run to start from, instead of random ones',
+    )
     .option('--threads <count>', 'threads of the CPU provider', wholeNumber)
     .option('--steps <count>', 'stop after this many steps of this sitting', wholeNumber)
     .addOption(new Option('--device <name>', 'where the graph runs').choices(['auto', ...DEVICES]).default('auto'))
@@ -273,6 +276,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .requiredOption('--out <folder>', 'folder for manifest, weights and model card')
     .option('--calibration <lists...>', "lists that calibrate; the recipe's by default")
     .option('--verification <list>', 'list with identities that gives the verification thresholds')
+    .option('--whiten <list>', 'list with identities: its training part tells how embeddings vary within a person')
     .option('--evaluation <lists...>', 'lists to judge the weights on, for manifest and model card')
     .option('--pairs <file>', "verification pairs in LFW's format")
     .option('--report <folder>', "folder for the evaluation's report")

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import {
@@ -14,6 +14,7 @@ import {
   RECOGNITION,
   tensorShapes,
 } from '@swinface/core';
+import { readDataset } from './data/samples.js';
 import { type RunState, readAverages } from './engine/checkpoint.js';
 import { unflattenWeights } from './engine/parameters.js';
 import { calibrate, runEvaluate } from './evaluate/index.js';
@@ -22,6 +23,7 @@ import { Predictor } from './evaluate/predict.js';
 import { headlineMetrics, modelCard } from './model-card.js';
 import { parseRecipe, type Recipe } from './recipe.js';
 import { checkpointPath, recipeConfig } from './train.js';
+import { mapEmbeddings, withinClassWhitening } from './whitening.js';
 
 /** Where a run's weights go and what they are measured on. */
 export interface ExportOptions {
@@ -33,6 +35,8 @@ export interface ExportOptions {
   readonly calibration?: readonly string[];
   /** List with identities whose held-out part gives the verification thresholds. */
   readonly verification?: string;
+  /** List with identities by whose training part the embeddings are whitened within persons; as learnt by default. */
+  readonly whiten?: string;
   /** Lists that the exported weights are judged on, for the figures in the manifest and the model card. */
   readonly evaluation?: readonly string[];
   /** Verification pairs in LFW's format, for the list that numbers the images of each person. */
@@ -41,6 +45,9 @@ export interface ExportOptions {
   readonly report?: string;
   readonly print?: (line: string) => void;
 }
+
+/** Enough to keep the error at low false match rates, where an estimate without it loses what it wins at high ones. */
+const SHRINKAGE = 0.3;
 
 const UNCALIBRATED: ManifestCalibration = { temperatures: {}, thresholds: {}, ageIntervals: [], verification: [] };
 
@@ -78,16 +85,22 @@ function rescaleAge(
   }
 }
 
+/** The recipe that a run was started with. */
+const readRecipe = async (run: string): Promise<Recipe> =>
+  parseRecipe(JSON.parse(await readFile(join(run, 'recipe.json'), 'utf8')));
+
 /**
- * Exported weights as a start for more training.
+ * Exported weights, or the averaged weights of a run, as a start for more training. A run is the better start where
+ * whitened embeddings were exported: what is learnt there are the teacher's.
  *
- * @param path of their manifest
+ * @param path of a manifest, or of a run's folder
  * @throws {InvalidInputError} if they are of another network than the recipe's
  * @throws {WeightsInvalidError} if a file does not hold what the manifest says
  */
 export async function weightsToStartFrom(path: string, recipe: Recipe): Promise<Map<string, HostTensor>> {
   const config = recipeConfig(recipe);
-  const { weights: stored } = await loadModel(path);
+  const isRun = (await stat(path)).isDirectory();
+  const { weights: stored } = isRun ? await trainedWeights(path, await readRecipe(path)) : await loadModel(path);
   const weights = new Map<string, HostTensor>();
   for (const [name, shape] of tensorShapes(config)) {
     const tensor = stored.get(name);
@@ -130,6 +143,31 @@ async function write({ manifest, files }: PackedModel, out: string): Promise<str
   return path;
 }
 
+/** Fitted on the faces of a list that are for training and show somebody who is there more than once. */
+async function whiteningOf(predictor: Predictor, list: string): Promise<Float64Array> {
+  const dataset = await readDataset(list);
+  const faces = new Map<string, number>();
+  for (const { split, identity = '' } of dataset.samples) {
+    if (split === 'train') faces.set(identity, (faces.get(identity) ?? 0) + 1);
+  }
+  const chosen = dataset.samples.filter(
+    ({ split, identity }) => split === 'train' && identity !== undefined && (faces.get(identity) ?? 0) > 1,
+  );
+  if (chosen.length === 0) {
+    throw new InvalidInputError(`${list} cannot whiten embeddings.`, {
+      expected: 'faces with "split": "train" of which some have the same "identity"',
+      actual: 'none',
+    });
+  }
+  const { samples, dims, embeddings } = await predictor.predict(dataset, chosen, false);
+  return withinClassWhitening(
+    embeddings,
+    dims,
+    samples.map(({ identity }) => identity),
+    SHRINKAGE,
+  );
+}
+
 /**
  * Writes a run's averaged weights as the browser loads them (float16), calibrated on held-out faces, with a model card.
  *
@@ -138,9 +176,9 @@ async function write({ manifest, files }: PackedModel, out: string): Promise<str
  */
 export async function exportRun(options: ExportOptions): Promise<{ path: string; manifest: Manifest }> {
   const { run, out, verification, print = () => {} } = options;
-  const recipe = parseRecipe(JSON.parse(await readFile(join(run, 'recipe.json'), 'utf8')));
+  const recipe = await readRecipe(run);
   const config = recipeConfig(recipe);
-  const { weights, state } = await trainedWeights(run, recipe);
+  const { weights: learnt, state } = await trainedWeights(run, recipe);
   const modelCardFile = `${config.name}.md`;
   const passport: Omit<ModelPassport, 'id'> = {
     config,
@@ -154,9 +192,17 @@ export async function exportRun(options: ExportOptions): Promise<{ path: string;
   };
   // Calibrated as it will be read: from float16, through the files.
   const draft = await mkdtemp(join(tmpdir(), 'swinface-export-'));
+  let weights = learnt;
   let calibration: ManifestCalibration;
   try {
-    const predictor = await Predictor.open(await write(await pack(config, weights, passport), draft));
+    const open = async () => Predictor.open(await write(await pack(config, weights, passport), draft));
+    if (options.whiten !== undefined) {
+      print(`Whitening embeddings within the persons of ${basename(options.whiten)}.`);
+      const predictor = await open();
+      weights = mapEmbeddings(weights, await whiteningOf(predictor, options.whiten));
+      await predictor.dispose();
+    }
+    const predictor = await open();
     const lists = options.calibration ?? recipe.data.parts.map(({ list }) => list);
     if (lists.length > 0)
       print(`Calibrating on the held-out parts of ${lists.map((list) => basename(list)).join(', ')}.`);

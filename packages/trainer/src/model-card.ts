@@ -61,7 +61,6 @@ export function modelCard(manifest: Manifest, recipe: Recipe, state: RunState, r
   const { config, id, licence, trainingData, calibration, crops, shards } = manifest;
   const { passport, batch, seed } = recipe;
   const megabytes = shards.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
-  const file = `packages/trainer/recipes/${config.name}.json`;
   const points = calibration.verification.map(
     ({ falseMatchRate, threshold, falseNonMatchRate }) =>
       `| ${falseMatchRate} | ${threshold.toFixed(3)} | ${percent(falseNonMatchRate)} |`,
@@ -88,8 +87,7 @@ export function modelCard(manifest: Manifest, recipe: Recipe, state: RunState, r
     '- LFW was never trained on.',
     '',
     `${state.step} steps, ${(state.elapsed / 3_600_000).toFixed(1)} hours, ${state.skipped} steps skipped, seed ${seed}; batches of`,
-    `${batch} faces at the end. The averaged weights are stored. Repeat it with`,
-    `\`swinface-trainer train --recipe ${file} --out runs/${config.name}\`.`,
+    `${batch} faces at the end. The averaged weights are stored.`,
     ...(passport.notes ?? []),
     '',
     '## Results',

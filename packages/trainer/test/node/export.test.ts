@@ -3,13 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Manifest, PRESETS, parseManifest, placedTasks, readWeights } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Random } from '../../src/data/random.js';
+import { readDataset } from '../../src/data/samples.js';
 import type { RunState } from '../../src/engine/checkpoint.js';
 import type { EvaluationReport } from '../../src/evaluate/index.js';
+import { Predictor } from '../../src/evaluate/predict.js';
 import { exportRun, trainedWeights, weightsToStartFrom } from '../../src/export.js';
 import { headlineMetrics, modelCard } from '../../src/model-card.js';
 import { parseRecipe, type Recipe } from '../../src/recipe.js';
 import { train } from '../../src/train.js';
+import { withinClassWhitening } from '../../src/whitening.js';
 import { TinySource, tinyRecipe } from './support/tiny.js';
 
 const NANO = PRESETS['swinface-nano'];
@@ -115,4 +120,71 @@ test('figures of an evaluation enter manifest and card', () => {
   expect(card).toContain('| faces (100 faces) | age, mean absolute error | 6.50 years (6.49 to 6.51) |');
   expect(card).toContain('| faces | 60+ | 10 | 9.00 years (8.99 to 9.01) |  |');
   expect(card).not.toContain('60+ female');
+});
+
+test('a run is a start for more training too, without the rounding of its export', async () => {
+  const start = await weightsToStartFrom(join(folder, 'run'), recipe);
+  const exported = await weightsToStartFrom(join(folder, 'models/swinface-nano.json'), recipe);
+  expect([...start.keys()].sort()).toEqual([...exported.keys()].sort());
+  const name = 'backbone.feature.2.weight';
+  expectAllClose(exported.get(name)?.data ?? [], start.get(name)?.data ?? [], {
+    atol: 2 ** -24,
+    rtol: 2 ** -11,
+    label: name,
+  });
+  expect(exported.get(name)?.data).not.toEqual(start.get(name)?.data);
+});
+
+test('whitening changes recognition alone, and by what the faces for training say', async () => {
+  const points = [
+    [38.2946, 51.6963],
+    [73.5318, 51.5014],
+    [56.0252, 71.7366],
+    [41.5493, 92.3655],
+    [70.7299, 92.2041],
+  ];
+  const random = new Random(3);
+  const lines: string[] = [];
+  for (let i = 0; i < 6; i++) {
+    const noise = Buffer.from(Array.from({ length: 14 * 14 * 3 }, () => random.integer(256)));
+    const image = sharp(noise, { raw: { width: 14, height: 14, channels: 3 } }).resize(112, 112);
+    await writeFile(join(folder, `face${i}.png`), await image.png().toBuffer());
+    const split = i < 4 ? 'train' : 'val';
+    lines.push(JSON.stringify({ key: `${i}`, file: `face${i}.png`, points, split, identity: i % 2 ? 'Ann' : 'Bob' }));
+  }
+  const [list, held] = [join(folder, 'persons.jsonl'), join(folder, 'held.jsonl')];
+  await writeFile(list, lines.join('\n'));
+  await writeFile(held, lines.slice(4).join('\n'));
+  const run = join(folder, 'run');
+  await expect(exportRun({ run, out: join(folder, 'no'), calibration: [], whiten: held })).rejects.toThrow(
+    /cannot whiten embeddings/,
+  );
+  await exportRun({ run, out: join(folder, 'whitened'), calibration: [], whiten: list });
+  const plain = await Predictor.open(join(folder, 'models/swinface-nano.json'));
+  const white = await Predictor.open(join(folder, 'whitened/swinface-nano.json'));
+  const dataset = await readDataset(list);
+  const before = await plain.predict(dataset, dataset.samples, false);
+  const after = await white.predict(dataset, dataset.samples, false);
+  const { dims } = before;
+  const train = before.embeddings.subarray(0, 4 * dims);
+  const map = withinClassWhitening(train, dims, ['Bob', 'Ann', 'Bob', 'Ann'], 0.3);
+  for (let n = 0; n < 6; n++) {
+    const row = before.embeddings.subarray(n * dims, (n + 1) * dims);
+    const image = Float64Array.from({ length: dims }, (_, i) =>
+      row.reduce((sum, v, j) => sum + (map[i * dims + j] ?? 0) * v, 0),
+    );
+    const length = Math.hypot(...image);
+    // Both are float16 on the way: 2^-11 of the largest element of the weights.
+    expectAllClose(
+      after.embeddings.subarray(n * dims, (n + 1) * dims),
+      image.map((v) => v / length),
+      {
+        atol: 2e-3,
+        rtol: 0,
+        label: `face ${n}`,
+      },
+    );
+  }
+  expect(before.embeddings).not.toEqual(after.embeddings);
+  for (const [task, rows] of before.logits) expect(after.logits.get(task), task).toEqual(rows);
 });
