@@ -18,6 +18,7 @@ import realF16 from './fragments/real_f16.wgsl?raw';
 import realF32 from './fragments/real_f32.wgsl?raw';
 import { LANES, type Lanes } from './lanes.js';
 import source from './product.wgsl?raw';
+import splitSource from './product_split.wgsl?raw';
 import tileSource from './product_tile.wgsl?raw';
 
 const REAL = { f32: realF32, f16: realF16 } as const;
@@ -74,6 +75,16 @@ export function product(options: ProductOptions): Kernel {
       return Math.ceil((stack * width * Math.ceil((faces * tokens) / (4 * fours))) / WORKGROUP);
     },
   });
+  const split = {
+    name: 'split8',
+    shader: {
+      ...LANES.alone,
+      sources: [...LANES.alone.sources, WIDEN[storage], commonSource, source, splitSource],
+    },
+    entryPoint: 'product_split',
+    constants,
+    workgroups: (faces: number) => stack * Math.ceil(n4 / 8) * Math.ceil((faces * tokens) / 8),
+  };
   const tiled = (size: number, columns: number, real: 'f32' | 'f16' = 'f32') => {
     const rows = (ROWS * size) / columns;
     return {
@@ -95,6 +106,7 @@ export function product(options: ProductOptions): Kernel {
       inRegisters('quad', 1),
       inRegisters('quad', 2),
       inRegisters('quad', 4),
+      split,
       tiled(64, 8),
       tiled(64, 16),
       tiled(256, 16),
