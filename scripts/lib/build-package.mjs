@@ -75,15 +75,21 @@ const keepFileUrls = (src, entries) => ({
   },
 });
 
-/** Shaders without comments and indentation, which every visitor would download. */
+/**
+ * Shaders without comments, line breaks and spaces beside brackets and separators, which every visitor would download.
+ * Spaces beside operators stay: `a - -b` is not `a--b`.
+ */
 const plainShaders = {
   name: 'plain-shaders',
   enforce: 'pre',
   async load(id) {
     if (!id.endsWith('.wgsl?raw')) return undefined;
     const text = await readFile(id.slice(0, -'?raw'.length), 'utf8');
-    const lines = text.split('\n').map((line) => line.replace(/\/\/.*$/, '').trim());
-    return `export default ${JSON.stringify(`${lines.filter(Boolean).join('\n')}\n`)};`;
+    const words = text
+      .replaceAll(/\/\/.*$/gm, '')
+      .trim()
+      .replaceAll(/\s+/g, ' ');
+    return `export default ${JSON.stringify(`${words.replaceAll(/ ?([{}()[\],;:]) ?/g, '$1')}\n`)};`;
   },
 };
 

@@ -3,7 +3,7 @@ import { inRepo } from './repo.mjs';
 /** Tests and scripts read the packages' sources; pages and strangers read their built `dist`. */
 export const SOURCE_ALIASES = [
   {
-    find: /^@swinface\/(core|postprocessing)\/(\w+)$/,
+    find: /^@swinface\/(alignment|core|postprocessing)\/([\w-]+)$/,
     replacement: inRepo('packages/$1/src/$2/index.ts'),
   },
   {

@@ -1,5 +1,5 @@
 import { InvalidInputError, SwinFaceError, UnsupportedDeviceError } from '@swinface/core';
-import { FaceApiLocator, type FaceApiOptions } from './face-api/locator.js';
+import type { FaceApiOptions } from './face-api/locator.js';
 import { MediaPipeLocator, type MediaPipeOptions } from './mediapipe/locator.js';
 import type { FaceLocator } from './types.js';
 
@@ -20,7 +20,7 @@ export interface LocatorChoice {
 }
 
 /**
- * Loads MediaPipe's locator, or the second one where that cannot be had.
+ * Loads MediaPipe's locator, or the second one, whose code is loaded only then, where that cannot be had.
  *
  * @throws {InvalidInputError} if no locator was named
  * @throws {UnsupportedDeviceError} if neither could be loaded; the message says why each, the cause is both errors
@@ -28,6 +28,10 @@ export interface LocatorChoice {
  */
 export async function chooseLocator({ mediapipe, faceApi, signal }: LocatorOptions): Promise<LocatorChoice> {
   const abort = signal ? { signal } : {};
+  const openFaceApi = async (options: Omit<FaceApiOptions, 'signal'>) => {
+    const { FaceApiLocator } = await import('./face-api/index.js');
+    return FaceApiLocator.create({ ...options, ...abort });
+  };
   if (!mediapipe && !faceApi) {
     throw new InvalidInputError('There is no locator to choose from.', { expected: 'mediapipe, faceApi or both' });
   }
@@ -43,10 +47,10 @@ export async function chooseLocator({ mediapipe, faceApi, signal }: LocatorOptio
   }
   if (!faceApi) throw failure;
   if (failure === undefined) {
-    return { locator: await FaceApiLocator.create({ ...faceApi, ...abort }), reason: 'Only face-api was asked for.' };
+    return { locator: await openFaceApi(faceApi), reason: 'Only face-api was asked for.' };
   }
   try {
-    const locator = await FaceApiLocator.create({ ...faceApi, ...abort });
+    const locator = await openFaceApi(faceApi);
     return { locator, reason: `MediaPipe could not be loaded: ${messageOf(failure)}`, failure };
   } catch (error) {
     signal?.throwIfAborted();

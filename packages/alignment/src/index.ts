@@ -1,7 +1,7 @@
 export type { Box } from './boxes.js';
 export { intersectionOverUnion } from './boxes.js';
 export { chooseLocator, type LocatorChoice, type LocatorOptions } from './choose.js';
-export { FaceApiLocator, type FaceApiOptions } from './face-api/locator.js';
+export type { FaceApiOptions } from './face-api/locator.js';
 export { type DecodeOptions, type ImageSource, UprightImage } from './image.js';
 export { MediaPipeLocator, type MediaPipeOptions } from './mediapipe/locator.js';
 export {
@@ -15,5 +15,4 @@ export {
   type Similarity,
 } from './similarity.js';
 export type { FaceLocator, FivePoints, LandmarkModel, LocatedFace, LocateOptions, Point } from './types.js';
-export { CROP_LENGTH, type RgbaPixels, warpImage, warpPixels } from './warp/cpu.js';
 export { GpuWarp, type UploadedImage, type WarpCommand, type WarpSource } from './warp/gpu.js';

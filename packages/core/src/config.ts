@@ -59,40 +59,45 @@ const binary = (name: string): Task => softmax(name, ['no', 'yes']);
 const subnet = (name: string, tasks: readonly Task[]): Subnet =>
   Object.freeze({ name, tasks: Object.freeze([...tasks]) });
 
+// What a page does not use, bundlers may leave out: manifests bring their own tables.
+
 /** SwinFace Table II in the checkpoint's order: task k of this walk owns `om.output_fcs.{k}`. */
-export const SUBNETS: readonly Subnet[] = Object.freeze([
-  subnet('Gender', [softmax('Gender', ['female', 'male'])]),
-  subnet('Age', [Object.freeze({ name: 'Age', kind: 'regression', logits: 1 }), binary('Young')]),
-  subnet('Expression', [
-    softmax('Expression', ['surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger', 'neutral']),
-    binary('Smiling'),
-  ]),
-  subnet('Whole', ['Attractive', 'Blurry', 'Chubby', 'Heavy Makeup', 'Oval Face', 'Pale Skin'].map(binary)),
-  subnet(
-    'Hair',
-    [
-      'Bald',
-      'Bangs',
-      'Black Hair',
-      'Blond Hair',
-      'Brown Hair',
-      'Gray Hair',
-      'Receding Hairline',
-      'Straight Hair',
-      'Wavy Hair',
-      'Wearing Hat',
-    ].map(binary),
-  ),
-  subnet('Eyes', ['Arched Eyebrows', 'Bags Under Eyes', 'Bushy Eyebrows', 'Eyeglasses', 'Narrow Eyes'].map(binary)),
-  subnet('Nose', ['Big Nose', 'Pointy Nose'].map(binary)),
-  subnet('Cheek', ['High Cheekbones', 'Rosy Cheeks', 'Wearing Earrings', 'Sideburns'].map(binary)),
-  subnet(
-    'Mouth',
-    ["Five O'Clock Shadow", 'Big Lips', 'Mouth Slightly Open', 'Mustache', 'Wearing Lipstick', 'No Beard'].map(binary),
-  ),
-  subnet('Chin', ['Double Chin', 'Goatee'].map(binary)),
-  subnet('Neck', ['Wearing Necklace', 'Wearing Necktie'].map(binary)),
-]);
+export const SUBNETS: readonly Subnet[] = /* @__PURE__ */ (() =>
+  Object.freeze([
+    subnet('Gender', [softmax('Gender', ['female', 'male'])]),
+    subnet('Age', [Object.freeze({ name: 'Age', kind: 'regression', logits: 1 }), binary('Young')]),
+    subnet('Expression', [
+      softmax('Expression', ['surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger', 'neutral']),
+      binary('Smiling'),
+    ]),
+    subnet('Whole', ['Attractive', 'Blurry', 'Chubby', 'Heavy Makeup', 'Oval Face', 'Pale Skin'].map(binary)),
+    subnet(
+      'Hair',
+      [
+        'Bald',
+        'Bangs',
+        'Black Hair',
+        'Blond Hair',
+        'Brown Hair',
+        'Gray Hair',
+        'Receding Hairline',
+        'Straight Hair',
+        'Wavy Hair',
+        'Wearing Hat',
+      ].map(binary),
+    ),
+    subnet('Eyes', ['Arched Eyebrows', 'Bags Under Eyes', 'Bushy Eyebrows', 'Eyeglasses', 'Narrow Eyes'].map(binary)),
+    subnet('Nose', ['Big Nose', 'Pointy Nose'].map(binary)),
+    subnet('Cheek', ['High Cheekbones', 'Rosy Cheeks', 'Wearing Earrings', 'Sideburns'].map(binary)),
+    subnet(
+      'Mouth',
+      ["Five O'Clock Shadow", 'Big Lips', 'Mouth Slightly Open', 'Mustache', 'Wearing Lipstick', 'No Beard'].map(
+        binary,
+      ),
+    ),
+    subnet('Chin', ['Double Chin', 'Goatee'].map(binary)),
+    subnet('Neck', ['Wearing Necklace', 'Wearing Necktie'].map(binary)),
+  ]))();
 
 /** Name of the identity embedding among the outputs. */
 export const RECOGNITION = 'Recognition';
@@ -105,40 +110,41 @@ const preset = (
 /** The paper's network (67.8 M parameters) and a family of smaller ones with the same plan. */
 export const PRESETS: Readonly<
   Record<'swinface-nano' | 'swinface-micro' | 'swinface-small' | 'swinface-t', ModelConfig>
-> = Object.freeze({
-  'swinface-nano': preset({
-    name: 'swinface-nano',
-    embed: 24,
-    depths: [1, 1, 2, 1],
-    heads: [1, 2, 4, 8],
-    feature: 64,
-    split: [6, 12, 23, 23],
-  }),
-  'swinface-micro': preset({
-    name: 'swinface-micro',
-    embed: 32,
-    depths: [2, 2, 2, 2],
-    heads: [1, 2, 4, 8],
-    feature: 128,
-    split: [12, 24, 46, 46],
-  }),
-  'swinface-small': preset({
-    name: 'swinface-small',
-    embed: 64,
-    depths: [2, 2, 4, 2],
-    heads: [2, 4, 8, 16],
-    feature: 256,
-    split: [24, 46, 93, 93],
-  }),
-  'swinface-t': preset({
-    name: 'swinface-t',
-    embed: 96,
-    depths: [2, 2, 6, 2],
-    heads: [3, 6, 12, 24],
-    feature: 512,
-    split: [47, 93, 186, 186],
-  }),
-});
+> = /* @__PURE__ */ (() =>
+  Object.freeze({
+    'swinface-nano': preset({
+      name: 'swinface-nano',
+      embed: 24,
+      depths: [1, 1, 2, 1],
+      heads: [1, 2, 4, 8],
+      feature: 64,
+      split: [6, 12, 23, 23],
+    }),
+    'swinface-micro': preset({
+      name: 'swinface-micro',
+      embed: 32,
+      depths: [2, 2, 2, 2],
+      heads: [1, 2, 4, 8],
+      feature: 128,
+      split: [12, 24, 46, 46],
+    }),
+    'swinface-small': preset({
+      name: 'swinface-small',
+      embed: 64,
+      depths: [2, 2, 4, 2],
+      heads: [2, 4, 8, 16],
+      feature: 256,
+      split: [24, 46, 93, 93],
+    }),
+    'swinface-t': preset({
+      name: 'swinface-t',
+      embed: 96,
+      depths: [2, 2, 6, 2],
+      heads: [3, 6, 12, 24],
+      feature: 512,
+      split: [47, 93, 186, 186],
+    }),
+  }))();
 
 /** A task with its place in the checkpoint. */
 export interface PlacedTask {

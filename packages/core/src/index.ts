@@ -29,7 +29,7 @@ export {
   UnsupportedDeviceError,
   WeightsInvalidError,
 } from './errors.js';
-export { type Explanation, explainTask } from './explain.js';
+export type { Explanation } from './explain/index.js';
 export type * from './model.js';
 export { swinFace } from './model.js';
 export type * from './ops.js';

@@ -3,10 +3,7 @@ export { type Enrolment, type EnrolOptions, enrol, type RejectedShot, type Shot 
 export { Gallery } from './gallery.js';
 export { type CompareOptions, compare, cosineSimilarity, match, operatingPoint, verify } from './matching.js';
 export { headPose, type PoseLandmarks } from './pose.js';
-export { TrackAverages } from './stream/averages.js';
-export { OneEuroFilter, type OneEuroOptions } from './stream/one-euro.js';
-export { faceQuality, type Pixels, QUALITY_HINTS, type QualityInput } from './stream/quality.js';
-export { FaceTracks, type FaceTracksOptions } from './stream/tracks.js';
+export { QUALITY_HINTS } from './stream/hints.js';
 export type * from './stream/types.js';
 export { matchThreshold } from './threshold.js';
 export type * from './types.js';

@@ -13,7 +13,6 @@ import {
 import { anySignal, untilAborted } from './abort.js';
 import { openRunner } from './open-runner.js';
 import { checkedOptions } from './options.js';
-import { Rate } from './rate.js';
 import type { Runner } from './runner.js';
 import type {
   AlignedFace,
@@ -28,7 +27,6 @@ import type {
   StreamFrame,
   StreamOptions,
 } from './types.js';
-import { nextFrame } from './video.js';
 
 /** What is explained unless other tasks are named. */
 const EXPLAINED = ['Age', 'Gender', 'Expression'] as const;
@@ -172,30 +170,8 @@ export class FaceAnalyzer implements Disposable {
       });
     }
     const either = anySignal(signal, this.#ended.signal);
-    const watcher = this.#runner.watch({ analyzeEvery });
-    const rate = new Rate();
-    let counted: number | undefined;
-    try {
-      for (;;) {
-        const frame = await nextFrame(video, either);
-        if (!frame) return;
-        const { mediaTime, shownAt, count } = frame;
-        const seen = await untilAborted(watcher.look(video, performance.now() / 1000, either), either);
-        const now = performance.now();
-        rate.tick(now);
-        const dropped = count === undefined ? undefined : counted === undefined ? 0 : count - counted - 1;
-        counted = count;
-        yield {
-          ...seen,
-          mediaTime,
-          latency: now - shownAt,
-          rate: rate.read(now),
-          ...(dropped === undefined ? {} : { dropped }),
-        };
-      }
-    } finally {
-      watcher.close();
-    }
+    const { framesOf } = await untilAborted(import('./frames.js'), either);
+    yield* framesOf(video, this.#runner.watch({ analyzeEvery }), either);
   }
 
   /**

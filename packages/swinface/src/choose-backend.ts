@@ -60,7 +60,7 @@ async function preferences({ engine, device }: Settings): Promise<{ kinds: reado
 async function softwareAdapter(): Promise<string | undefined> {
   const adapter = await globalThis.navigator?.gpu?.requestAdapter().catch(() => null);
   if (!adapter) return undefined;
-  const { describeAdapter, isSoftware } = await import('@swinface/core/webgpu');
+  const { describeAdapter, isSoftware } = await import('./webgpu-backend.js');
   return isSoftware(adapter.info) ? describeAdapter(adapter.info) : undefined;
 }
 

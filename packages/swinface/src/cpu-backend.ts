@@ -1,4 +1,4 @@
-import { warpImage } from '@swinface/alignment';
+import { warpImage } from '@swinface/alignment/warp';
 import type { HostTensor } from '@swinface/core';
 import { assembleWeights, type Engine, foldWeights, type ModelWeights, type OutputSelection } from '@swinface/core';
 import type { Backend, BackendInput } from './backend.js';

@@ -1,5 +1,7 @@
-import { cropTransform, type FivePoints, type UprightImage, warpImage } from '@swinface/alignment';
-import { type Engine, explainTask, InvalidInputError, type WeightMap } from '@swinface/core';
+import { cropTransform, type FivePoints, type UprightImage } from '@swinface/alignment';
+import { warpImage } from '@swinface/alignment/warp';
+import { type Engine, InvalidInputError, type WeightMap } from '@swinface/core';
+import { explainTask } from '@swinface/core/explain';
 import type { Backend, Model } from './backend.js';
 import type { CropGroup } from './crops.js';
 import type { FaceExplanation, TaskExplanation } from './types.js';

@@ -13,10 +13,9 @@ import { type OpenLocator, openLocator } from './locator.js';
 import { Network } from './network.js';
 import type { Settings } from './options.js';
 import { type FoundFace, faceOf, facesFromPoints } from './results.js';
-import type { CropResult, PictureResult, Runner, RunnerEvents, WatchOptions } from './runner.js';
+import type { CropResult, FrameWatcher, PictureResult, Runner, RunnerEvents, WatchOptions } from './runner.js';
 import { Stopwatch } from './stopwatch.js';
 import type { Choice, EngineKind, FaceExplanation } from './types.js';
-import { LocalWatcher } from './watcher.js';
 
 /** While one picture is on the GPU the next is located and warped; a third would only wait. */
 const PICTURES_ON_THE_NETWORK = 2;
@@ -172,8 +171,31 @@ export class LocalRunner implements Runner {
     });
   }
 
-  watch(options: WatchOptions): LocalWatcher {
-    return new LocalWatcher(this, options);
+  /** The watcher's code is loaded by the first call: who looks at photos alone does without. */
+  watch(options: WatchOptions): FrameWatcher {
+    let watcher: FrameWatcher | undefined;
+    let closed = false;
+    const loading = import('./watcher.js').then(({ LocalWatcher }) => {
+      watcher = new LocalWatcher(this, options);
+      if (closed) watcher.close();
+      return watcher;
+    });
+    loading.catch(() => undefined); // Told to who looks.
+    const look: FrameWatcher['look'] = async (source, time, signal) => {
+      const opened = await loading.catch((error: unknown) => {
+        if (source instanceof UprightImage) source.dispose();
+        throw error;
+      });
+      return opened.look(source, time, signal);
+    };
+    return {
+      look: (source, time, signal) =>
+        watcher?.look(source, time, signal) ?? this.#busy.track(look(source, time, signal)),
+      close: () => {
+        closed = true;
+        watcher?.close();
+      },
+    };
   }
 
   /** Keeps the runner's parts alive until a background task of a watcher has ended. */

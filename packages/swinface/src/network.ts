@@ -5,7 +5,7 @@ import { untilAborted } from './abort.js';
 import type { Backend, Model } from './backend.js';
 import { type ChosenBackend, chooseBackend } from './choose-backend.js';
 import { type CropGroup, cropGroups } from './crops.js';
-import { Explaining } from './explaining.js';
+import type { Explaining } from './explaining.js';
 import type { Settings } from './options.js';
 import { analysisOf } from './results.js';
 import type { RunnerEvents } from './runner.js';
@@ -38,7 +38,7 @@ export class Network {
   readonly #gone = new WeakSet<Backend>();
   /** Weights that are not the caller's are not in memory: they can be read again, mostly from the browser's cache. */
   readonly #model: Model;
-  readonly #explaining: Explaining;
+  #explaining: Explaining | undefined;
   #choice: Choice<EngineKind>;
   #backend: Promise<Backend>;
   #maxSide: number | undefined;
@@ -53,7 +53,6 @@ export class Network {
   ) {
     this.manifest = model.manifest;
     this.#model = model;
-    this.#explaining = new Explaining(model, groups);
     this.groups = groups;
     this.#settings = settings;
     this.#events = events;
@@ -162,7 +161,12 @@ export class Network {
     tasks: readonly string[],
     signal: AbortSignal,
   ): Promise<FaceExplanation> {
-    const backend = await untilAborted(this.#backend, signal);
+    const [backend, { Explaining }] = await untilAborted(
+      Promise.all([this.#backend, import('./explaining.js')]),
+      signal,
+    );
+    this.#life.signal.throwIfAborted();
+    this.#explaining ??= new Explaining(this.#model, this.groups);
     return this.#explaining.explain(backend, image, points, tasks, signal);
   }
 
@@ -261,7 +265,7 @@ export class Network {
   /** Frees the engine; runs under way reject. Call it once. */
   dispose(): void {
     this.#life.abort();
-    this.#explaining.dispose();
+    this.#explaining?.dispose();
     this.#backend.then((backend) => backend.dispose()).catch(() => undefined);
   }
 }

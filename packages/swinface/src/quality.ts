@@ -1,5 +1,7 @@
-import { CROP_SIZE, cropTransform, type UprightImage, warpImage } from '@swinface/alignment';
-import { type FaceQuality, faceQuality, headPose } from '@swinface/postprocessing';
+import { CROP_SIZE, cropTransform, type UprightImage } from '@swinface/alignment';
+import { warpImage } from '@swinface/alignment/warp';
+import { type FaceQuality, headPose } from '@swinface/postprocessing';
+import { faceQuality } from '@swinface/postprocessing/stream';
 import type { FoundFace } from './results.js';
 
 /** How well a face can be recognised, by its place and by the crop that the network sees. */

@@ -3,13 +3,11 @@ import {
   type Detection,
   type FaceAnalysis,
   type FaceQuality,
-  FaceTracks,
   type HeadPose,
   headPose,
-  OneEuroFilter,
   type Track,
-  TrackAverages,
 } from '@swinface/postprocessing';
+import { FaceTracks, OneEuroFilter, TrackAverages } from '@swinface/postprocessing/stream';
 import { anySignal } from './abort.js';
 import type { LocalRunner } from './local-runner.js';
 import { qualityOf } from './quality.js';

@@ -6,6 +6,8 @@ import type { Backend, BackendInput } from './backend.js';
 import type { TuningOption } from './types.js';
 import { loadWeights, outputsOf, storageOf } from './weights.js';
 
+export { describeAdapter, isSoftware } from '@swinface/core/webgpu';
+
 /**
  * The networks on WebGPU: pictures become textures, crops are cut straight into the networks' inputs, and warp and
  * network are one submit.

@@ -2,7 +2,7 @@ import { InvalidInputError } from '@swinface/core';
 import type { Box } from '../boxes.js';
 import type { UprightImage } from '../image.js';
 import { CROP_SIZE, type Similarity } from '../similarity.js';
-import { type CropSampling, cropSampling } from './sampling.js';
+import { CROP_LENGTH, type CropSampling, cropSampling } from './sampling.js';
 
 /** RGBA bytes, row by row; an ImageData is one. Alpha is ignored. */
 export interface RgbaPixels {
@@ -10,9 +10,6 @@ export interface RgbaPixels {
   readonly width: number;
   readonly height: number;
 }
-
-/** Numbers of one crop: 3 x 112 x 112. */
-export const CROP_LENGTH = 3 * CROP_SIZE * CROP_SIZE;
 
 /**
  * Cuts aligned crops out of an image and normalises them to what the network takes, v / 127.5 - 1; outside is black.

@@ -1,8 +1,7 @@
 import { DisposedError, InvalidInputError } from '@swinface/core';
 import type { UprightImage } from '../image.js';
 import { CROP_SIZE, type Similarity } from '../similarity.js';
-import { CROP_LENGTH } from './cpu.js';
-import { cropSampling } from './sampling.js';
+import { CROP_LENGTH, cropSampling } from './sampling.js';
 import externalSource from './source-external.wgsl?raw';
 import textureSource from './source-texture.wgsl?raw';
 import warpShader from './warp.wgsl?raw';

@@ -1,5 +1,8 @@
 import { InvalidInputError } from '@swinface/core';
-import { invertSimilarity, type Similarity } from '../similarity.js';
+import { CROP_SIZE, invertSimilarity, type Similarity } from '../similarity.js';
+
+/** Numbers of one crop: 3 x 112 x 112. */
+export const CROP_LENGTH = 3 * CROP_SIZE * CROP_SIZE;
 
 /**
  * How one crop is sampled, shared word for word by the CPU and the GPU warp.

@@ -1,4 +1,5 @@
-import { FaceApiLocator, type FaceLocator, type FivePoints, MediaPipeLocator } from '@swinface/alignment';
+import { type FaceLocator, type FivePoints, MediaPipeLocator } from '@swinface/alignment';
+import { FaceApiLocator } from '@swinface/alignment/face-api';
 
 /** The two locators by name. */
 export type LocatorName = 'mediapipe' | 'face-api';

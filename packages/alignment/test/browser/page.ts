@@ -1,5 +1,10 @@
-import * as alignment from '@swinface/alignment';
+import * as main from '@swinface/alignment';
+import * as faceApi from '@swinface/alignment/face-api';
+import * as warp from '@swinface/alignment/warp';
 import { type LocateCall, type LocatorName, openLocator, type PlainFace, plainFaces } from './locators.js';
+
+/** Everything of the package. */
+const alignment = { ...main, ...faceApi, ...warp };
 
 /** Where a locator runs. */
 export type Place = 'page' | 'worker';

@@ -1,12 +1,5 @@
-import {
-  CROP_LENGTH,
-  cropTransform,
-  type FivePoints,
-  GpuWarp,
-  type RgbaPixels,
-  type Similarity,
-  warpPixels,
-} from '@swinface/alignment';
+import { cropTransform, type FivePoints, GpuWarp, type Similarity } from '@swinface/alignment';
+import { CROP_LENGTH, type RgbaPixels, warpPixels } from '@swinface/alignment/warp';
 import { DisposedError, InvalidInputError } from '@swinface/core';
 import { expectAllClose, nodeAdapter } from '@swinface/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

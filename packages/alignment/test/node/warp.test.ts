@@ -1,13 +1,5 @@
-import {
-  applySimilarity,
-  CROP_LENGTH,
-  CROP_SIZE,
-  cropTransform,
-  invertSimilarity,
-  type RgbaPixels,
-  type Similarity,
-  warpPixels,
-} from '@swinface/alignment';
+import { applySimilarity, CROP_SIZE, cropTransform, invertSimilarity, type Similarity } from '@swinface/alignment';
+import { CROP_LENGTH, type RgbaPixels, warpPixels } from '@swinface/alignment/warp';
 import { InvalidInputError } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-import type { RgbaPixels } from '@swinface/alignment';
+import type { RgbaPixels } from '@swinface/alignment/warp';
 
 /** Numbers in [0, 1), the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {

@@ -14,7 +14,7 @@ import {
 import type { BufferLedger } from './ledger.js';
 import type { Plan } from './lower.js';
 import { type MemoryPlan, planMemory } from './memory.js';
-import { pipelineCache } from './pipelines.js';
+import { type PipelineCache, pipelineCache } from './pipelines.js';
 import { sizesOf } from './tuning/findings.js';
 
 export interface CompileHooks {
@@ -45,6 +45,19 @@ export interface Step {
   readonly output: Range;
   /** Workgroups in x and y for 1, 2 .. maxFaces faces; asked beforehand, because a kernel keeps its weights alive. */
   readonly grids: readonly (readonly [x: number, y: number])[];
+}
+
+/** The step computed another way, on the same buffers. */
+export async function withVariant(
+  step: Step,
+  variant: Variant,
+  device: GPUDevice,
+  cache: PipelineCache,
+): Promise<Step> {
+  const pipeline = await cache.pipeline(step.label, step.accesses, variant);
+  const limit = device.limits.maxComputeWorkgroupsPerDimension;
+  const grids = step.grids.map((_, i) => foldDispatch(variant.workgroups(i + 1), limit));
+  return { ...step, variant, pipeline, grids };
 }
 
 /** Where an output is computed, and its place in the staging buffer in bytes. */

@@ -1,5 +1,5 @@
 import { UnsupportedDeviceError } from '../errors.js';
-import { encodeStep, type Step } from './build.js';
+import type { Step } from './build.js';
 
 /** Time of one kernel. */
 export interface KernelTime {
@@ -12,7 +12,11 @@ export interface KernelTime {
  *
  * @throws {UnsupportedDeviceError} if the device lacks `timestamp-query`
  */
-export async function profileSteps(device: GPUDevice, steps: readonly Step[], faces: number): Promise<KernelTime[]> {
+export async function profileSteps(
+  device: GPUDevice,
+  steps: readonly Step[],
+  encode: (pass: GPUComputePassEncoder, step: Step) => void,
+): Promise<KernelTime[]> {
   if (!device.features.has('timestamp-query')) {
     throw new UnsupportedDeviceError('Profiling needs a device with the feature timestamp-query.');
   }
@@ -26,7 +30,7 @@ export async function profileSteps(device: GPUDevice, steps: readonly Step[], fa
     steps.forEach((step, index) => {
       const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * index, endOfPassWriteIndex: 2 * index + 1 };
       const pass = encoder.beginComputePass({ label: step.label, timestampWrites });
-      encodeStep(pass, step, faces);
+      encode(pass, step);
       pass.end();
     });
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);

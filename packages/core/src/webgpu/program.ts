@@ -1,15 +1,15 @@
 import { DisposedError, SwinFaceError } from '../errors.js';
 import { untilAborted } from './abort.js';
-import { type Build, build, type CompileHooks, encodeStep, type Step } from './build.js';
+import { type Build, build, type CompileHooks, encodeStep, type Step, withVariant } from './build.js';
 import { type Choice, isSupported } from './choice.js';
 import { BufferLedger } from './ledger.js';
 import { LossWatch } from './loss.js';
 import type { Plan } from './lower.js';
 import { pipelineCache } from './pipelines.js';
-import { type KernelTime, profileSteps } from './profile.js';
+import type { KernelTime } from './profile.js';
 import { StagingPool } from './staging.js';
 import { type Findings, identify } from './tuning/findings.js';
-import { type Tuned, tune, withVariant } from './tuning/tune.js';
+import type { Tuned } from './tuning/tune.js';
 
 /** What a compiled network costs, and what it has done so far. */
 export interface ProgramStatistics {
@@ -137,9 +137,10 @@ export class Program {
    * @throws {DisposedError} after `dispose`
    */
   async profile(faces: number): Promise<KernelTime[]> {
+    const { profileSteps } = await import('./profile.js');
     this.#assertUsable();
     this.device.queue.writeBuffer(this.#build.uniform, 0, Uint32Array.of(faces));
-    return this.#loss.guard(profileSteps(this.device, this.#steps, faces));
+    return this.#loss.guard(profileSteps(this.device, this.#steps, (pass, step) => encodeStep(pass, step, faces)));
   }
 
   /**
@@ -155,24 +156,59 @@ export class Program {
   async tune(known: Findings, budget: number, signal?: AbortSignal): Promise<Tuned> {
     this.#assertUsable();
     try {
-      const tuned = await this.#loss.guard(
-        tune({
-          device: this.device,
-          cache: pipelineCache(this.device),
-          steps: this.#steps,
-          uniform: this.#build.uniform,
-          faces: this.maxFaces,
-          known,
-          budget,
-          signal: signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal,
-          idle: () => this.#idle(),
-        }),
-      );
+      const open = this.#withoutFinding(known);
+      // Where there is nothing to be found out, the code that would is not even loaded.
+      const tuned =
+        open.size === 0
+          ? { findings: known, complete: true }
+          : await this.#loss.guard(this.#measure(open, known, budget, signal));
       this.#steps = await this.#withFindings(tuned.findings);
       return tuned;
     } catch (cause) {
       this.#assertUsable(cause);
       throw cause;
+    }
+  }
+
+  /** One step of each kernel that there is more than one way to compute, and no finding which is fastest. */
+  #withoutFinding(known: Findings): ReadonlyMap<string, Step> {
+    const open = new Map<string, Step>();
+    for (const step of this.#steps) {
+      if (step.variants.length < 2) continue;
+      const identity = identify(step, this.maxFaces);
+      if (!known.has(identity) && !open.has(identity)) open.set(identity, step);
+    }
+    return open;
+  }
+
+  async #measure(
+    open: ReadonlyMap<string, Step>,
+    known: Findings,
+    budget: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Tuned> {
+    const { tune } = await import('./tuning/tune.js');
+    return tune({
+      device: this.device,
+      open,
+      others: (step) => this.#others(step),
+      encode: encodeStep,
+      uniform: this.#build.uniform,
+      faces: this.maxFaces,
+      known,
+      budget,
+      signal: signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal,
+      idle: () => this.#idle(),
+    });
+  }
+
+  /** A step in the other ways that this device supports and compiles. */
+  async *#others(step: Step): AsyncGenerator<Step> {
+    const cache = pipelineCache(this.device);
+    for (const variant of step.variants) {
+      if (variant.name === step.variant.name || !isSupported(this.device, variant)) continue;
+      const other = await withVariant(step, variant, this.device, cache).catch(() => undefined);
+      if (other) yield other;
     }
   }
 

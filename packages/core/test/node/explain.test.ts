@@ -1,8 +1,9 @@
-import { explainTask, InvalidInputError, type SelectedTask, selectOutputs } from '@swinface/core';
+import { InvalidInputError, type SelectedTask, selectOutputs } from '@swinface/core';
+import { explainTask } from '@swinface/core/explain';
 import { runReference } from '@swinface/core/reference';
 import { expectAllClose, golden } from '@swinface/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { subnetFeatures, taskLogits } from '../../src/explain.js';
+import { subnetFeatures, taskLogits } from '../../src/explain/index.js';
 import { assembleWeights, type WeightMap } from '../../src/weights/index.js';
 
 type Levels = [Float32Array, Float32Array, Float32Array, Float32Array];

@@ -6,8 +6,8 @@ import {
   type ExpressionResult,
   type GenderResult,
   type Sighting,
-  TrackAverages,
 } from '@swinface/postprocessing';
+import { TrackAverages } from '@swinface/postprocessing/stream';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../support/random.js';
 

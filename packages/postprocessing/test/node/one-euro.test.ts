@@ -1,5 +1,5 @@
 import { InvalidInputError } from '@swinface/core';
-import { OneEuroFilter, type OneEuroOptions } from '@swinface/postprocessing';
+import { OneEuroFilter, type OneEuroOptions } from '@swinface/postprocessing/stream';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../support/random.js';
 

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '@swinface/core';
-import { faceQuality, QUALITY_HINTS, type QualityInput } from '@swinface/postprocessing';
+import { QUALITY_HINTS } from '@swinface/postprocessing';
+import { faceQuality, type QualityInput } from '@swinface/postprocessing/stream';
 import { describe, expect, it } from 'vitest';
 import { blurred, drawnFace, relit } from '../support/drawn-face.js';
 

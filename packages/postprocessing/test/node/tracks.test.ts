@@ -1,5 +1,5 @@
 import { InvalidInputError } from '@swinface/core';
-import { type Detection, FaceTracks } from '@swinface/postprocessing';
+import { type Detection, FaceTracks } from '@swinface/postprocessing/stream';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../support/random.js';
 import {

@@ -1,4 +1,4 @@
-import type { Pixels } from '@swinface/postprocessing';
+import type { Pixels } from '@swinface/postprocessing/stream';
 import { Random } from './random.js';
 
 const SIDE = 112;

@@ -1,5 +1,6 @@
 import type { OperatingPoint } from '@swinface/core';
-import { type Box, cosineSimilarity, type Detection, FaceTracks } from '@swinface/postprocessing';
+import { cosineSimilarity } from '@swinface/postprocessing';
+import { type Box, type Detection, FaceTracks } from '@swinface/postprocessing/stream';
 import { intersectionOverUnion } from '../../src/stream/boxes.js';
 import { Random } from './random.js';
 

@@ -1,4 +1,4 @@
-import { warpPixels } from '@swinface/alignment';
+import { warpPixels } from '@swinface/alignment/warp';
 import { DisposedError, InvalidInputError, UnsupportedDeviceError } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { type Face, FaceAnalyzer, type FaceAnalyzerOptions, type ProgressEvent, type Timings } from 'swinface';

@@ -1,5 +1,7 @@
-import { cropTransform, warpPixels } from '@swinface/alignment';
-import { assembleWeights, explainTask, InvalidInputError, selectOutputs } from '@swinface/core';
+import { cropTransform } from '@swinface/alignment';
+import { warpPixels } from '@swinface/alignment/warp';
+import { assembleWeights, InvalidInputError, selectOutputs } from '@swinface/core';
+import { explainTask } from '@swinface/core/explain';
 import { runReference } from '@swinface/core/reference';
 import { expectAllClose } from '@swinface/testing';
 import { FaceAnalyzer, type FaceAnalyzerOptions } from 'swinface';

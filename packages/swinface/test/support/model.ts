@@ -1,5 +1,6 @@
-import type { FivePoints, LocatedFace, RgbaPixels } from '@swinface/alignment';
-import { cropTransform, warpPixels } from '@swinface/alignment';
+import type { FivePoints, LocatedFace } from '@swinface/alignment';
+import { cropTransform } from '@swinface/alignment';
+import { type RgbaPixels, warpPixels } from '@swinface/alignment/warp';
 import {
   assembleWeights,
   type LoadedModel,

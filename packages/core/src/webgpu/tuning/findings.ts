@@ -1,4 +1,3 @@
-import { type IDBPDatabase, openDB } from 'idb';
 import { type Binding, codeOf, type Variant } from '../kernel.js';
 
 /** Names of the fastest variants, by what identifies a kernel. */
@@ -53,31 +52,40 @@ export const findingsStore: FindingsStore = {
   async load(adapter) {
     const kept = remembered.get(adapter);
     if (kept) return kept;
-    const found = await withDatabase((database) => database.get(STORE, adapter));
+    const found = await withStore('readonly', (store) => store.get(adapter));
     return parse(found);
   },
   async save(adapter, findings) {
     remembered.set(adapter, findings);
-    await withDatabase((database) => database.put(STORE, Object.fromEntries(findings), adapter));
+    await withStore('readwrite', (store) => store.put(Object.fromEntries(findings), adapter));
   },
 };
 
 const remembered = new Map<string, Findings>();
 
 /** @returns undefined where there is no database, or it refuses (private windows, full disks, other versions) */
-async function withDatabase<T>(use: (database: IDBPDatabase) => Promise<T>): Promise<T | undefined> {
+async function withStore(mode: IDBTransactionMode, use: (store: IDBObjectStore) => IDBRequest): Promise<unknown> {
   if (typeof indexedDB === 'undefined') return undefined;
   try {
-    const database = await openDB(DATABASE, 1, { upgrade: (opened) => void opened.createObjectStore(STORE) });
+    const opening = indexedDB.open(DATABASE, 1);
+    opening.onupgradeneeded = () => void opening.result.createObjectStore(STORE);
+    const database = await settled(opening);
     try {
-      return await use(database);
+      return await settled(use(database.transaction(STORE, mode).objectStore(STORE)));
     } finally {
+      // What is written is written before it closes.
       database.close();
     }
   } catch {
     return undefined;
   }
 }
+
+const settled = <T>(request: IDBRequest<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
 
 /** What was stored may be of anybody's making; a name that no variant has does no harm. */
 function parse(stored: unknown): Findings {

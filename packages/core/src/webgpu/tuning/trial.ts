@@ -1,16 +1,18 @@
-import { encodeStep, type Step } from '../build.js';
+import type { Step } from '../build.js';
+import type { TuneOptions } from './tune.js';
 
 /** Runs single kernels of a program, between its runs, on the program's own buffers: every run computes them anew. */
 export class Trial {
   readonly #device: GPUDevice;
   readonly #uniform: GPUBuffer;
   readonly #faces: number;
+  readonly #encodeStep: TuneOptions['encode'];
 
-  /** @param uniform the run's */
-  constructor(device: GPUDevice, uniform: GPUBuffer, faces: number) {
+  constructor({ device, uniform, faces, encode }: Pick<TuneOptions, 'device' | 'uniform' | 'faces' | 'encode'>) {
     this.#device = device;
     this.#uniform = uniform;
     this.#faces = faces;
+    this.#encodeStep = encode;
   }
 
   /** Gives what the step reads numbers like the network's own: of order 1, both signs, no two rows alike. */
@@ -53,7 +55,7 @@ export class Trial {
   #encode(encoder: GPUCommandEncoder, step: Step, times: number): void {
     this.#device.queue.writeBuffer(this.#uniform, 0, Uint32Array.of(this.#faces));
     const pass = encoder.beginComputePass({ label: step.label });
-    for (let i = 0; i < times; i++) encodeStep(pass, step, this.#faces);
+    for (let i = 0; i < times; i++) this.#encodeStep(pass, step, this.#faces);
     pass.end();
   }
 }

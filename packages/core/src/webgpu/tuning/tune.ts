@@ -1,19 +1,20 @@
-import type { Step } from '../build.js';
-import { isSupported } from '../choice.js';
-import { foldDispatch, type Variant } from '../kernel.js';
-import type { PipelineCache } from '../pipelines.js';
-import { type Findings, identify } from './findings.js';
+import type { encodeStep, Step } from '../build.js';
+import type { Findings } from './findings.js';
 import { race } from './race.js';
 import { agree, Trial } from './trial.js';
 
 export interface TuneOptions {
   readonly device: GPUDevice;
-  readonly cache: PipelineCache;
-  readonly steps: readonly Step[];
+  /** Kernels that have no finding, one by each identity. */
+  readonly open: ReadonlyMap<string, Step>;
+  /** The step in every other way that this device has, as they compile. */
+  readonly others: (step: Step) => AsyncIterable<Step>;
+  /** Handed over, not imported: what is loaded for tuning alone then shares no code, and little has to be loaded. */
+  readonly encode: typeof encodeStep;
   /** The run's uniform, which is written. */
   readonly uniform: GPUBuffer;
   readonly faces: number;
-  /** Of earlier times; what is in them is not looked for again. */
+  /** Of earlier times. */
   readonly known: Findings;
   /** Most milliseconds of measuring, besides compiling; what has begun is finished. */
   readonly budget: number;
@@ -42,8 +43,8 @@ const MOST = 256;
  * @throws the signal's reason
  */
 export async function tune(options: TuneOptions): Promise<Tuned> {
-  const { device, steps, uniform, faces, known, budget } = options;
-  const trial = new Trial(device, uniform, faces);
+  const { open, known, budget } = options;
+  const trial = new Trial(options);
   const findings = new Map(known);
   let spent = 0;
   const timed = async (step: Step | undefined, times: number): Promise<number> => {
@@ -53,13 +54,6 @@ export async function tune(options: TuneOptions): Promise<Tuned> {
     return milliseconds;
   };
 
-  const open = new Map<string, Step>();
-  for (const step of steps) {
-    if (step.variants.length < 2) continue;
-    const identity = identify(step, faces);
-    if (!findings.has(identity) && !open.has(identity)) open.set(identity, step);
-  }
-  if (open.size === 0) return { findings, complete: true };
   // What a submission costs by itself; the first also wakes the device.
   await timed(undefined, 0);
   const overhead = await timed(undefined, 0);
@@ -101,33 +95,16 @@ async function ready({ idle, signal }: TuneOptions): Promise<void> {
 
 /** The step as each other variant would compute it that gives the same. */
 async function eligible(step: Step, trial: Trial, options: TuneOptions): Promise<Step[]> {
-  const { device, cache } = options;
   await ready(options);
   trial.prepare(step);
   const expected = await trial.outcome(step);
   const contenders: Step[] = [];
-  for (const variant of step.variants) {
-    if (variant.name === step.variant.name || !isSupported(device, variant)) continue;
-    const other = await withVariant(step, variant, device, cache).catch(() => undefined);
-    if (!other) continue;
+  for await (const other of options.others(step)) {
     await ready(options);
     // A run in between may have changed what the step reads.
     trial.prepare(step);
-    const half = variant.shader.enable?.includes('shader-f16') ?? false;
+    const half = other.variant.shader.enable?.includes('shader-f16') ?? false;
     if (agree(await trial.outcome(other), expected, half)) contenders.push(other);
   }
   return contenders;
-}
-
-/** The step computed another way, on the same buffers. */
-export async function withVariant(
-  step: Step,
-  variant: Variant,
-  device: GPUDevice,
-  cache: PipelineCache,
-): Promise<Step> {
-  const pipeline = await cache.pipeline(step.label, step.accesses, variant);
-  const limit = device.limits.maxComputeWorkgroupsPerDimension;
-  const grids = step.grids.map((_, i) => foldDispatch(variant.workgroups(i + 1), limit));
-  return { ...step, variant, pipeline, grids };
 }

@@ -1,7 +1,7 @@
-import { levelShapes, type ModelConfig, placedTasks, type Task } from './config.js';
-import { InvalidInputError, WeightsInvalidError } from './errors.js';
-import { BATCH_NORM_EPSILON } from './ops.js';
-import type { WeightMap } from './weights/index.js';
+import { levelShapes, type ModelConfig, placedTasks, type Task } from '../config.js';
+import { InvalidInputError, WeightsInvalidError } from '../errors.js';
+import { BATCH_NORM_EPSILON } from '../ops.js';
+import type { WeightMap } from '../weights/index.js';
 
 /** Why the network answers a task as it does, for one face. */
 export interface Explanation {
