@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { test as base, expect, type Page, type Request } from '@playwright/test';
+import { test as base, expect, type Locator, type Page, type Request } from '@playwright/test';
 
 const TRAINED = fileURLToPath(new URL('../dist/site/assets/models/swinface-nano.json', import.meta.url));
 
@@ -79,3 +79,37 @@ export async function reportEmbedding(page: Page): Promise<number[]> {
   const text = await page.locator('[data-output="Recognition"]').getAttribute('data-value');
   return (text ?? '').split(' ').map(Number);
 }
+
+/** What is wrong with the labels on the faces of an overlay: too small, out of the frame, or one over another. */
+export const labelTrouble = (within: Locator): Promise<string[]> =>
+  within.locator('.overlay').evaluateAll((overlays) =>
+    overlays.flatMap((overlay) => {
+      const frame = overlay.getBoundingClientRect();
+      const plates = [...overlay.querySelectorAll('.tag')].map((tag) => ({
+        name: tag.textContent ?? '',
+        plate: tag.querySelector('.plate')?.getBoundingClientRect() ?? new DOMRect(),
+        text: tag.querySelector('text')?.getBoundingClientRect() ?? new DOMRect(),
+      }));
+      if (plates.length === 0) return ['no labels'];
+      return plates.flatMap(({ name, plate, text }, i) => [
+        ...(text.height < 12 ? [`${name} is ${text.height.toFixed(1)} px high`] : []),
+        ...(text.left < plate.left || text.right > plate.right ? [`${name} leaves its plate`] : []),
+        ...(plate.left < frame.left - 1 ||
+        plate.top < frame.top - 1 ||
+        plate.right > frame.right + 1 ||
+        plate.bottom > frame.bottom + 1
+          ? [`${name} leaves the frame`]
+          : []),
+        ...plates
+          .slice(i + 1)
+          .filter(
+            ({ plate: other }) =>
+              plate.left < other.right - 0.5 &&
+              other.left < plate.right - 0.5 &&
+              plate.top < other.bottom - 0.5 &&
+              other.top < plate.bottom - 0.5,
+          )
+          .map((other) => `${name} covers ${other.name}`),
+      ]);
+    }),
+  );

@@ -1,5 +1,7 @@
 import type { Page } from '@playwright/test';
-import { acceptUntrained, analyzeSample, expect, isTrained, screenPath, test } from './fixtures.js';
+import sharp from 'sharp';
+import { acceptUntrained, analyzeSample, expect, isTrained, labelTrouble, screenPath, test } from './fixtures.js';
+import { samplePhoto } from './samples.js';
 
 const screenshot = (page: Page, name: string) => page.screenshot({ path: screenPath(name), fullPage: true });
 
@@ -36,7 +38,7 @@ test('the whole photo page works from the keyboard alone', async ({ page }) => {
   await expect(page.getByRole('heading', { name: 'Face 2 of 3' })).toBeVisible();
   await page.keyboard.press('ArrowRight');
   await expect(page.getByRole('heading', { name: 'Face 3 of 3' })).toBeVisible();
-  await expect(page.locator('.overlay .selected')).toHaveAttribute('data-face', '3');
+  await expect(page.locator('.overlay .mark.selected')).toHaveAttribute('data-face', '3');
   await tabTo(/labels of taste/);
   await expect(page.locator('[data-output="Attractive"]')).toBeHidden();
   await page.keyboard.press('Enter');
@@ -63,12 +65,42 @@ for (const [name, colorScheme, width] of [
       await analyzeSample(page, 5);
     }
     expect(await overflow(page)).toBe(0);
+    expect(await labelTrouble(page.locator('.film'))).toEqual([]);
     await screenshot(page, `photo-${name}`);
     const background = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
     const [red = 0] = (background.match(/\d+/g) ?? []).map(Number);
     expect(red > 128).toBe(colorScheme === 'light');
   });
 }
+
+test('labels keep out of each other’s way where faces are close together, also when the window narrows', async ({
+  page,
+}) => {
+  await page.goto('photo/');
+  // Two faces of a sample, brought so close together that their boxes nearly touch.
+  const [left, right] = await Promise.all(
+    [
+      { left: 580, top: 315, width: 250, height: 310 },
+      { left: 1445, top: 275, width: 250, height: 310 },
+    ].map((region) => sharp(samplePhoto(3)).extract(region).png().toBuffer()),
+  );
+  const close = await sharp({ create: { width: 500, height: 310, channels: 3, background: '#456' } })
+    .composite([
+      { input: left, left: 0, top: 0 },
+      { input: right, left: 250, top: 0 },
+    ])
+    .png()
+    .toBuffer();
+  await page.getByLabel('Photo file').setInputFiles({ name: 'close.png', mimeType: 'image/png', buffer: close });
+  await acceptUntrained(page);
+  await expect(page.locator('.film').getByRole('status')).toHaveText(/2 faces in/);
+  const film = page.locator('.film');
+  expect(await labelTrouble(film)).toEqual([]);
+  await screenshot(page, 'photo-close');
+  await page.setViewportSize({ width: 360, height: 800 });
+  await expect.poll(() => labelTrouble(film)).toEqual([]);
+  await screenshot(page, 'photo-close-narrow');
+});
 
 test('the theme can be switched and is remembered', async ({ page }) => {
   await page.goto('photo/');

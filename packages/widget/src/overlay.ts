@@ -1,4 +1,5 @@
 import type { Face } from 'swinface';
+import { placeLabels, type Rect } from './labels.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -35,8 +36,6 @@ export interface OverlayFace {
   readonly name?: string | undefined;
   readonly selected: boolean;
 }
-
-type Rect = Face['box'];
 
 /** Four corners of a box, each two short strokes. */
 function corners({ x, y, width, height }: Rect): string {
@@ -76,25 +75,76 @@ function dots({ landmarks = new Float32Array() }: Face, mirror: (x: number) => n
   return path;
 }
 
-function mark({ face, label, name, selected }: OverlayFace, width: number, mirrored: boolean): SVGGElement {
+/** Height of a label's letters and of its plate, and the room beside and around them, in CSS pixels. */
+const LABEL = { letters: 14, height: 22, padding: 7, gap: 5 };
+
+function mark({ face, label, selected }: OverlayFace, box: Rect, width: number, mirrored: boolean): SVGGElement {
   const mirror = mirrored ? (x: number) => width - x : (x: number) => x;
-  const box = mirrored ? { ...face.box, x: width - face.box.x - face.box.width } : face.box;
-  // In picture pixels, so that a mark looks the same over a small and a large picture.
-  const unit = width / 1000;
-  const size = 26 * unit;
   return svg(
     'g',
     { class: selected ? 'mark selected' : 'mark', 'data-face': label },
     svg('path', { class: 'dots', d: dots(face, mirror) }),
     svg('path', { class: 'corners', d: corners(box) }),
-    selected && svg('path', { class: 'ring', d: pencilRing(box), pathLength: 1, 'stroke-width': 5.5 * unit }),
-    svg(
-      'text',
-      { x: box.x, y: Math.max(box.y - size * 0.6, size), 'font-size': size },
-      name === undefined ? label : `${label} ${name}`,
-    ),
+    // In picture pixels, so that a ring looks the same over a small and a large picture.
+    selected && svg('path', { class: 'ring', d: pencilRing(box), pathLength: 1, 'stroke-width': 0.0055 * width }),
     svg('rect', { class: 'target', ...box }),
   );
+}
+
+/** A face's number and name on a plate of its own; {@link arrange} finds its place. */
+function tag({ label, name, selected }: OverlayFace): SVGGElement {
+  return svg(
+    'g',
+    { class: selected ? 'tag selected' : 'tag', 'data-face': label },
+    svg('rect', { class: 'plate' }),
+    svg('text', {}, name === undefined ? label : `${label} ${name}`),
+  );
+}
+
+/** Width of a text in picture pixels; estimated where nothing is laid out. */
+function lengthOf(text: SVGTextElement, letters: number): number {
+  return text.getComputedTextLength() || 0.6 * letters * (text.textContent?.length ?? 0);
+}
+
+/** Shortens a text that is wider than it may be. */
+function shorten(text: SVGTextElement, letters: number, most: number): void {
+  const length = lengthOf(text, letters);
+  if (length <= most) return;
+  const all = [...(text.textContent ?? '')];
+  text.textContent = `${all.slice(0, Math.max(1, Math.floor((all.length * most) / length) - 1)).join('')}\u2026`;
+}
+
+/**
+ * Sizes the plates to their words, and puts them where they cover neither each other nor, if possible, a face.
+ *
+ * @param pixel a CSS pixel in pixels of the picture: words are as large over a large picture as over a small one
+ */
+function arrange(
+  tags: readonly SVGGElement[],
+  boxes: readonly Rect[],
+  frame: { readonly width: number; readonly height: number },
+  pixel: number,
+): void {
+  const letters = LABEL.letters * pixel;
+  const height = LABEL.height * pixel;
+  const padding = LABEL.padding * pixel;
+  const parts = tags.flatMap((each) => {
+    const [text, plate] = [each.querySelector('text'), each.querySelector('rect')];
+    return text && plate ? [{ text, plate }] : [];
+  });
+  for (const { text } of parts) text.setAttribute('font-size', String(letters));
+  const sizes = parts.map(({ text }) => {
+    shorten(text, letters, frame.width - 2 * padding);
+    return { width: lengthOf(text, letters) + 2 * padding, height };
+  });
+  placeLabels(boxes, sizes, frame, LABEL.gap * pixel).forEach((place, i) => {
+    const { text, plate } = parts[i] ?? {};
+    for (const [name, value] of Object.entries(place)) plate?.setAttribute(name, String(value));
+    plate?.setAttribute('rx', String(3 * pixel));
+    text?.setAttribute('x', String(place.x + padding));
+    // Digits and capitals, which reach 0.72 of the size above the line, are in the middle of the plate.
+    text?.setAttribute('y', String(place.y + (height + 0.72 * letters) / 2));
+  });
 }
 
 /**
@@ -114,14 +164,37 @@ export function createOverlay(onSelect: (label: string) => void, { mirrored = fa
     const label = hit?.getAttribute('data-face');
     if (label) onSelect(label);
   });
+  let shown: readonly [readonly OverlayFace[], { readonly width: number; readonly height: number }] | undefined;
+  let drawnAt = 0;
+  /** A CSS pixel in pixels of the picture. */
+  const pixelOf = ({ width, height }: { readonly width: number; readonly height: number }): number => {
+    const { clientWidth, clientHeight } = element;
+    return clientWidth > 0 && clientHeight > 0 ? Math.max(width / clientWidth, height / clientHeight) : width / 1000;
+  };
+  const draw: Overlay['draw'] = (faces, size) => {
+    const boxes = faces.map(({ face: { box } }) =>
+      mirrored ? { ...box, x: size.width - box.x - box.width } : { ...box },
+    );
+    const tags = faces.map(tag);
+    shown = [faces, size];
+    drawnAt = pixelOf(size);
+    element.setAttribute('viewBox', `0 0 ${size.width} ${size.height}`);
+    element.replaceChildren(
+      ...faces.map((face, i) => mark(face, boxes[i] ?? face.face.box, size.width, mirrored)),
+      // After all marks, so that none covers a label.
+      ...tags,
+    );
+    arrange(tags, boxes, size, drawnAt);
+  };
+  // Drawn before it is laid out, or at another size: the words would be too large or too small.
+  new ResizeObserver(() => {
+    if (shown && pixelOf(shown[1]) !== drawnAt) draw(...shown);
+  }).observe(element);
   return {
     element,
-    /** Replaces what was drawn before. */
-    draw(faces, { width, height }) {
-      element.setAttribute('viewBox', `0 0 ${width} ${height}`);
-      element.replaceChildren(...faces.map((face) => mark(face, width, mirrored)));
-    },
+    draw,
     clear() {
+      shown = undefined;
       element.replaceChildren();
     },
   };

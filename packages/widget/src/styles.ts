@@ -96,9 +96,10 @@ export const styles = css`
   .overlay text {
     fill: #fff;
     font-weight: 700;
-    paint-order: stroke;
-    stroke: #0b0d0d;
-    stroke-width: 0.18em;
+  }
+
+  .overlay .plate {
+    fill: rgb(11 13 13 / 0.82);
   }
 
   .overlay .target {
@@ -143,7 +144,7 @@ export const styles = css`
     filter: brightness(1.07);
   }
 
-  button:focus-visible {
+  :is(button, select):focus-visible {
     outline: 3px solid var(--_focus);
     outline-offset: 2px;
   }
@@ -279,6 +280,17 @@ export const styles = css`
 
   small {
     font-weight: 400;
+  }
+
+  .quiet {
+    background: none;
+    color: inherit;
+    box-shadow: inset 0 0 0 1px currentColor;
+    font-size: 14px;
+  }
+
+  li .quiet {
+    margin-block-start: 12px;
   }
 
   .hint {
