@@ -1,7 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Locator, Page } from '@playwright/test';
 import type { SwinFaceElement } from '@swinface/widget';
-import { test as base, expect, screenPath } from './fixtures.js';
+import { test as base, expect, labelTrouble, screenPath } from './fixtures.js';
 import { samplePhoto } from './samples.js';
 
 /** Fails on whatever the stranger's Content-Security-Policy stopped. */
@@ -305,6 +305,84 @@ test('the page’s own video is followed while it plays', async ({ page }) => {
   expect(await trackStates(page)).toEqual(['live']);
 });
 
+/** Of what the widget drew over the face: how much glows, and that the levels are told beside the strongest. */
+const glowing = (widget: Locator) =>
+  widget.locator('[part="explanation"] canvas').evaluate((canvas) => {
+    if (!(canvas instanceof HTMLCanvasElement)) throw new TypeError('not a canvas');
+    const { data } = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
+    let warm = 0;
+    for (let i = 0; i < data.length; i += 4) if ((data[i] ?? 0) > 150) warm += 1;
+    return warm / (data.length / 4);
+  });
+
+test('what the network looked at: asked for one face of a picture and one answer at a time', async ({ page }) => {
+  await page.goto('');
+  const widget = page.locator('swin-face.group');
+  await widget.evaluate((host) => {
+    const seen: string[] = [];
+    Object.assign(globalThis, { seen });
+    (host as SwinFaceElement).addEventListener('swin-explanation', ({ detail }) => {
+      seen.push(`${detail.face} ${detail.explanation.task}`);
+    });
+  });
+  await widget.getByRole('button', { name: 'Analyse the picture' }).click();
+  await state(widget, 'done');
+  const ask = widget.getByRole('button', { name: /^What the network looked at: Face \d$/ });
+  await expect(ask).toHaveCount(3);
+  await expect(widget.getByRole('img', { name: /network/ })).toHaveCount(0);
+
+  // From the keyboard: the choice has the focus, and gives it back.
+  await ask.nth(1).press('Enter');
+  const panel = widget.getByRole('group', { name: 'What the network looked at: Face 2' });
+  const choice = panel.getByRole('combobox', { name: 'For the answer' });
+  await expect(choice).toBeFocused();
+  // Only what the page asked for can be asked about.
+  expect((await choice.getByRole('option').allTextContents()).sort()).toEqual(['Apparent age', 'glasses', 'smiling']);
+  await expect(panel.getByText('Glowing places raised the apparent age.')).toBeVisible();
+  await expect(panel.getByRole('img', { name: /looked at: Apparent age$/ })).toBeVisible();
+  // The picture is darkened to at most 140 of 255: what is brighter glows. Something does, and not everything.
+  const age = await glowing(widget);
+  expect(age).toBeGreaterThan(0.005);
+  expect(age).toBeLessThan(0.98);
+  const levels = (await panel.locator('[part="levels"] dd').allTextContents()).map((text) => Number.parseFloat(text));
+  expect(levels).toHaveLength(4);
+  expect(Math.max(...levels)).toBe(100);
+  expect(Math.min(...levels)).toBeGreaterThanOrEqual(0);
+
+  await choice.selectOption('Smiling');
+  await expect(panel.locator('.said')).toContainText('smiling');
+  await expect(panel.getByRole('img', { name: /looked at: smiling$/ })).toBeVisible();
+  expect(await page.evaluate(() => (globalThis as unknown as { seen: string[] }).seen)).toEqual(['2 Age', '2 Smiling']);
+  await panel.getByRole('button', { name: 'Close' }).press('Enter');
+  await expect(panel).toHaveCount(0);
+  await expect(ask.nth(1)).toBeFocused();
+
+  // Who does not want it on the page does not get it.
+  await widget.evaluate((host) => host.removeAttribute('explain'));
+  await expect(ask).toHaveCount(0);
+});
+
+test('what the network looked at in a moment of the camera stays while the camera goes on', async ({ page }) => {
+  await page.goto('');
+  const widget = await startCamera(page);
+  await widget.evaluate((host) => host.setAttribute('locale', 'de'));
+  await widget.getByRole('button', { name: /^Worauf das Netz geschaut hat: Gesicht \d+$/ }).click();
+  const panel = widget.getByRole('group', { name: /^Worauf das Netz geschaut hat/ });
+  await expect(panel.getByRole('combobox')).toHaveValue('Expression');
+  await expect(panel.getByText('Das Bild zeigt den Moment')).toBeVisible();
+  await expect(panel.getByRole('img')).toBeVisible();
+  const frozen = await glowing(widget);
+  expect(frozen).toBeGreaterThan(0.005);
+  // The camera goes on, what was looked at does not change with it.
+  await widget.evaluate(
+    (host) => new Promise((resolve) => host.addEventListener('swin-faces', () => resolve(undefined), { once: true })),
+  );
+  await state(widget, 'running');
+  expect(await glowing(widget)).toBe(frozen);
+  await widget.getByRole('button', { name: 'Stopp' }).click();
+  await expect(panel).toHaveCount(0);
+});
+
 test('the keyboard is enough, and its place is kept', async ({ page }) => {
   await page.goto('');
   for (let i = 0; i < 4; i += 1) await page.keyboard.press('Tab');
@@ -399,7 +477,12 @@ for (const [name, colorScheme, width] of [
     await startCamera(page);
     await expect(page.locator('#count')).toHaveText('1');
     await page.locator('swin-face.group').getByRole('button').click();
-    await state(page.locator('swin-face.group'), 'done');
+    const group = page.locator('swin-face.group');
+    await state(group, 'done');
+    await group.getByRole('button', { name: 'What the network looked at: Face 1' }).click();
+    await expect(group.getByRole('img', { name: /network looked at/ })).toBeVisible();
+    expect(await labelTrouble(group)).toEqual([]);
+    expect(await labelTrouble(live(page))).toEqual([]);
     await check();
     await page.screenshot({ path: screenPath(`embed-${name}`), fullPage: true });
   });

@@ -1,21 +1,19 @@
 import { LitElement, type PropertyValues } from 'lit';
-import type { FaceAnalyzer, Timings } from 'swinface';
-import { type Announcer, createAnnouncer } from './announcer.js';
-import { type Camera, cameraIsOffered, openCamera } from './camera.js';
-import { createEngine, type EngineOptions, Problem, type WidgetAnalyzer } from './engine.js';
-import type { ErrorDetail, FacesDetail, StateDetail } from './events.js';
-import { createOverlay, type Overlay } from './overlay.js';
-import { faceLabel, type ReportedFace, reportedFace, summary } from './report.js';
-import { cameraState, errorState, type WidgetSource, type WidgetState } from './states.js';
+import type { ProgressEvent } from 'swinface';
+import { Asking } from './asking.js';
+import type { Camera } from './camera.js';
+import { EngineKeeper, type EngineOptions, type Problem, problemOf, type WidgetAnalyzer } from './engine.js';
+import type { ErrorDetail, ExplanationDetail, FacesDetail, StateDetail } from './events.js';
+import { Focus } from './focus.js';
+import { loadingStatus, type ReportedFace, reportedFace } from './report.js';
+import { Results } from './results.js';
+import { Sight } from './sight.js';
+import { image, photo, type Stage, video, webcam } from './sources.js';
+import type { WidgetSource, WidgetState } from './states.js';
 import { stringsFor } from './strings/index.js';
 import type { Strings } from './strings/types.js';
 import { styles } from './styles.js';
 import { view } from './view.js';
-
-/** Words that change faster than this cannot be read. */
-const SHOW_EVERY_MS = 250;
-/** Nor can they be listened to. */
-const SPEAK_EVERY_MS = 5000;
 
 const toList = (text: string | null): readonly string[] | undefined =>
   text
@@ -37,10 +35,12 @@ const toList = (text: string | null): readonly string[] | undefined =>
  * @attr {string} assets - Folder with the SDK's assets (`mediapipe/`, `face_landmarker.task`, `face-api/`, `tfjs/`). Default `/assets`.
  * @attr {'webcam' | 'photo'} source - What to look at where no picture or video is in the `media` slot. Default `webcam`.
  * @attr {string} outputs - Names of the outputs to compute, show and report, separated by commas ("Age, Expression, Eyeglasses"). By default all but identity and value-laden attributes.
+ * @attr {boolean} explain - Offers to show, for a face and an answer, what the network looked at: a heat map over the face, and how much it draws on each of its levels. Nothing is computed before a person asks.
  * @attr {string} locale - Language of the widget's words: `en`, `de` or `ar`. By default that of the nearest `lang` attribute.
  *
  * @fires {CustomEvent<StateDetail>} swin-state - The state changed. Does not bubble.
  * @fires {CustomEvent<FacesDetail>} swin-faces - A picture or frame was analysed. Does not bubble: faces are nobody else's business.
+ * @fires {CustomEvent<ExplanationDetail>} swin-explanation - What the network looked at was worked out, since a person asked. Does not bubble.
  * @fires {CustomEvent<ErrorDetail>} swin-error - Something went wrong; the state tells what. Does not bubble.
  *
  * @slot media - The page's own `<img>` or `<video>` to analyse, instead of webcam or file.
@@ -63,6 +63,12 @@ const toList = (text: string | null): readonly string[] | undefined =>
  * @csspart status - The line below the picture.
  * @csspart results - The results below it.
  * @csspart face - One face's results.
+ * @csspart explain - The button that asks what the network looked at in a face.
+ * @csspart explanation - What it looked at.
+ * @csspart task - The choice of an answer there.
+ * @csspart heat-map - The face with its heat map.
+ * @csspart levels - How much the answer draws on each level of the network.
+ * @csspart close - The button that takes the explanation away.
  * @csspart hint - What the words of the results mean.
  *
  * @cssprop --swin-face-surface - Background of the widget.
@@ -84,6 +90,7 @@ export class SwinFaceElement extends LitElement {
     assets: { type: String },
     source: { type: String },
     outputs: { converter: { fromAttribute: toList } },
+    explain: { type: Boolean },
     locale: { type: String },
     strings: { attribute: false },
     options: { attribute: false },
@@ -106,6 +113,8 @@ export class SwinFaceElement extends LitElement {
   declare source: 'webcam' | 'photo';
   /** Outputs to compute, show and report. */
   declare outputs: readonly string[] | undefined;
+  /** Whether to offer what the network looked at. */
+  declare explain: boolean;
   /** Language of the widget's words. */
   declare locale: string | undefined;
   /** Words to use instead of the widget's own, or a whole language. */
@@ -125,18 +134,32 @@ export class SwinFaceElement extends LitElement {
   declare private _synthetic: boolean;
 
   #running: AbortController | undefined;
-  #engine: Promise<FaceAnalyzer> | undefined;
-  #overlay: Overlay | undefined;
-  #announcer: Announcer | undefined;
-  #reported: readonly ReportedFace[] = [];
-  #shownAt = 0;
-  #hadFocus = false;
-  #watch: AbortController | undefined;
-  #resizes: ResizeObserver | undefined;
+  /** The analyzer of what runs, or ran last. */
+  #current: WidgetAnalyzer | undefined;
+  readonly #focus = new Focus(this);
+  readonly #sight = new Sight(
+    this,
+    () => this.#stopUnseen(),
+    () => this.#end('ready'),
+  );
+  readonly #engine = new EngineKeeper();
+  readonly #results = new Results((words) => {
+    const live = this.shadowRoot?.querySelector('[role=status]');
+    if (live) live.textContent = words;
+  });
+  readonly #asking = new Asking(
+    this,
+    (face, { explanation }) => {
+      const detail: ExplanationDetail = { face, explanation };
+      this.dispatchEvent(new CustomEvent('swin-explanation', { detail }));
+    },
+    (error) => this.#tellError(this._state, error),
+  );
 
   constructor() {
     super();
     this.source = 'webcam';
+    this.explain = false;
     this._state = 'ready';
     this._status = '';
     this._faces = [];
@@ -150,7 +173,7 @@ export class SwinFaceElement extends LitElement {
 
   /** The faces last seen, as `swin-faces` told them; empty after `stop`. */
   get faces(): readonly ReportedFace[] {
-    return this.#reported;
+    return this.#results.faces;
   }
 
   /**
@@ -178,49 +201,21 @@ export class SwinFaceElement extends LitElement {
    * @param name for the picture's description
    */
   async analyze(picture: Blob, name = ''): Promise<void> {
-    await this.#work(async (signal) => {
-      const bitmap = await createImageBitmap(picture).catch((error) => {
-        throw new Problem('unreadable', error);
-      });
-      signal.throwIfAborted();
-      const canvas = document.createElement('canvas');
-      canvas.width = bitmap.width;
-      canvas.height = bitmap.height;
-      canvas.role = 'img';
-      canvas.ariaLabel = name;
-      canvas.getContext('2d')?.drawImage(bitmap, 0, 0);
-      bitmap.close();
-      this._photo = canvas;
-      await this.#picture(picture, canvas, signal);
-    });
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    const watch = new AbortController();
-    const { signal } = watch;
-    this.#watch = watch;
-    const check = () => this.#stopUnseen();
-    document.addEventListener('visibilitychange', check, { signal });
-    addEventListener('pagehide', () => this.#end('ready'), { signal });
-    this.#resizes = new ResizeObserver(check);
-    this.#resizes.observe(this);
+    await this.#work((signal) => photo(this.#stage, picture, name, signal));
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#watch?.abort();
-    this.#resizes?.disconnect();
     this.#end('ready');
-    this.#dropEngine();
+    this.#engine.drop();
   }
 
   protected override willUpdate(changed: PropertyValues): void {
-    this.#hadFocus = Boolean(this.shadowRoot?.activeElement);
     const engineChanged = ['model', 'assets', 'outputs', 'options', 'analyzer'].some((name) => changed.has(name));
     // What the constructor and the first attributes set changes nothing that runs.
     if (this.hasUpdated && (engineChanged || changed.has('source') || changed.has('_media'))) this.#end('ready');
-    if (this.hasUpdated && engineChanged) this.#dropEngine();
+    if (this.hasUpdated && engineChanged) this.#engine.drop();
+    if (changed.has('explain') && !this.explain) this.#asking.close();
     this.dataset.state = this._state;
   }
 
@@ -236,24 +231,26 @@ export class SwinFaceElement extends LitElement {
       photo: this._photo,
       media: this._media,
       synthetic: this._synthetic,
-      overlay: this.#overlay?.element,
+      overlay: this.#results.overlay,
+      explain: this.explain,
+      explained: this.#asking.label,
+      explanation: this.#asking.view(this.#words, this.#closeExplained),
       onStart: this.#begin,
       onStop: this.#halt,
       onFile: this.#file,
       onDrop: this.#drop,
       onMedia: this.#mediaChanged,
+      onExplain: this.#ask,
     });
-  }
-
-  protected override updated(): void {
-    // The button that was pressed is gone: the keyboard goes on at the one that took its place.
-    if (!this.#hadFocus || this.shadowRoot?.activeElement) return;
-    this.shadowRoot?.querySelector<HTMLElement>('[data-next]')?.focus();
   }
 
   get #source(): WidgetSource {
     if (this._media) return this._media.localName === 'video' ? 'video' : 'image';
     return this.source === 'photo' ? 'photo' : 'webcam';
+  }
+
+  get #cameraVideo(): HTMLVideoElement | undefined {
+    return this.shadowRoot?.querySelector<HTMLVideoElement>('video.camera') ?? undefined;
   }
 
   get #words(): Strings {
@@ -283,6 +280,22 @@ export class SwinFaceElement extends LitElement {
     ) as HTMLImageElement | HTMLVideoElement | undefined;
   };
 
+  readonly #ask = (face: ReportedFace, label: string): void => {
+    const [analyzer, work] = [this.#current, this.#results.overlay];
+    const source = this._photo ?? this._media ?? this.#cameraVideo;
+    if (!source || !analyzer) return;
+    const question = { analyzer, source, face, label, mirrored: source === this.#cameraVideo };
+    void this.#asking.ask(question, () => {
+      // A long list may be between the button and what it opens.
+      this.#focus.moveTo('.explanation select');
+      return work === this.#results.overlay;
+    });
+  };
+  readonly #closeExplained = (): void => {
+    this.#focus.moveTo(`[data-explain="${this.#asking.label}"]`);
+    this.#asking.close();
+  };
+
   #pick(): void {
     this.shadowRoot?.querySelector<HTMLInputElement>('input[type=file]')?.click();
   }
@@ -291,9 +304,10 @@ export class SwinFaceElement extends LitElement {
     const media = this._media;
     if (!media && this.#source === 'photo') return this.#pick();
     await this.#work(async (signal) => {
-      if (media instanceof HTMLVideoElement) await this.#video(media, signal);
-      else if (media) await this.#image(media, signal);
-      else await this.#webcam(signal);
+      if (media instanceof HTMLVideoElement) return video(this.#stage, media, signal);
+      if (media) return image(this.#stage, media, signal);
+      await webcam(this.#stage, signal);
+      if (!signal.aborted) this.#end('ready');
     });
   }
 
@@ -302,175 +316,81 @@ export class SwinFaceElement extends LitElement {
     this.#end('ready');
     const control = new AbortController();
     this.#running = control;
-    this.#overlay = createOverlay(() => {}, { mirrored: this.#source === 'webcam' });
+    this.#results.begin(this.#source === 'webcam');
     try {
       this.#enter('loading', '', 'busy');
       await task(control.signal);
     } catch (error) {
-      if (control.signal.aborted) return;
-      const { state, cause } = this.#problem(error);
-      if (state === 'lost') this.#dropEngine();
-      this.#end(state);
-      const detail: ErrorDetail = { state, error: cause };
-      this.dispatchEvent(new CustomEvent('swin-error', { detail }));
+      if (!control.signal.aborted) this.#fail(problemOf(error, this.#source));
     }
   }
 
-  async #webcam(signal: AbortSignal): Promise<void> {
-    if (!cameraIsOffered()) throw new Problem('unsupported', new Error('This page is offered no camera.'));
-    this._status = this.#words.askingCamera;
-    const lost = () => {
-      const gone = new DOMException('The camera went away.', 'NotFoundError');
-      if (!signal.aborted) this.#cameraFailed(gone);
-    };
-    const camera = await openCamera(lost).catch((error) => {
-      throw new Problem(cameraState(error), error);
-    });
-    if (signal.aborted) return camera.stop();
-    // From here on whatever ends the work ends the camera.
-    signal.addEventListener('abort', () => camera.stop(), { once: true });
-    this._camera = camera;
-    this.#stopUnseen();
-    await this.updateComplete;
-    const video = this.shadowRoot?.querySelector<HTMLVideoElement>('video.camera');
-    if (!video || signal.aborted) return;
-    // Not in the template: Lit sets properties that are objects at every update, which would start the video afresh.
-    video.srcObject = camera.stream;
-    video.muted = true;
-    await video.play();
-    await this.#follow(video, signal);
-    if (!signal.aborted) this.#end('ready');
-  }
-
-  #problem(error: unknown): Pick<Problem, 'state' | 'cause'> {
-    if (error instanceof Problem) return error;
-    const state = errorState(error);
-    const isPicture = this.#source === 'photo' || this.#source === 'image';
-    // Nobody chose the frames of a video: another file would not help.
-    return { state: state === 'unreadable' && !isPicture ? 'failed' : state, cause: error };
-  }
-
-  #cameraFailed(error: DOMException): void {
-    const state = cameraState(error);
+  #fail({ state, cause }: Pick<Problem, 'state' | 'cause'>): void {
+    if (state === 'lost') this.#engine.drop();
     this.#end(state);
+    this.#tellError(state, cause);
+  }
+
+  #tellError(state: WidgetState, error: unknown): void {
     this.dispatchEvent(new CustomEvent<ErrorDetail>('swin-error', { detail: { state, error } }));
   }
 
-  async #video(video: HTMLVideoElement, signal: AbortSignal): Promise<void> {
-    await this.#follow(video, signal);
-    if (!signal.aborted) this.#settle('done');
-  }
-
-  async #image(image: HTMLImageElement, signal: AbortSignal): Promise<void> {
-    await image.decode().catch((error) => {
-      throw new Problem('unreadable', error);
-    });
-    await this.#picture(image, { width: image.naturalWidth, height: image.naturalHeight }, signal);
-  }
-
-  async #picture(
-    picture: Blob | HTMLImageElement,
-    size: { readonly width: number; readonly height: number },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const analyzer = await this.#ready(signal);
-    let timings: Timings | undefined;
-    const faces = await analyzer.analyze(picture, {
-      signal,
-      onTimings: (measured) => {
-        timings = measured;
+  /** What the sources see of the widget. */
+  get #stage(): Stage {
+    return {
+      words: this.#words,
+      analyzer: (signal) => this.#ready(signal),
+      tell: (status) => {
+        this._status = status;
       },
-    });
-    signal.throwIfAborted();
-    this.#show(faces, size, timings);
-    this.#settle('done');
-  }
-
-  /** Analyses a playing video until it ends or `signal` aborts. */
-  async #follow(video: HTMLVideoElement, signal: AbortSignal): Promise<void> {
-    const analyzer = await this.#ready(signal);
-    this.#enter('running', this.#words.looking);
-    for await (const { faces, timings } of analyzer.stream(video, { signal })) {
-      this.#stopUnseen();
-      if (signal.aborted) return;
-      this.#show(faces, { width: video.videoWidth, height: video.videoHeight }, timings);
-    }
+      run: (status) => this.#enter('running', status),
+      done: () => {
+        this.#running = undefined;
+        this.#enter('done', this._status);
+      },
+      showCamera: async (camera) => {
+        this._camera = camera;
+        this.#sight.check();
+        await this.updateComplete;
+        return this.#cameraVideo;
+      },
+      showPhoto: (canvas) => {
+        this._photo = canvas;
+      },
+      showFaces: (faces, size, timings) => {
+        this.#sight.check();
+        if (!this.#running) return;
+        const reported = faces.map((face) => reportedFace(face, this.outputs));
+        if (this.#results.show(reported, size, this.#words, this._state !== 'running')) {
+          this._faces = reported;
+          this._status = this.#words.faces(reported.length);
+        }
+        const detail: FacesDetail = { faces: reported, ...(timings ? { timings } : {}) };
+        this.dispatchEvent(new CustomEvent('swin-faces', { detail }));
+      },
+      fail: (problem) => this.#fail(problem),
+    };
   }
 
   async #ready(signal: AbortSignal): Promise<WidgetAnalyzer> {
     this.#enter('loading', this.#words.loadingModel, 'busy');
-    const analyzer = this.analyzer ?? (await this.#load());
+    const { model, assets, outputs, options } = this;
+    const onProgress = ({ stage, loaded, total }: ProgressEvent) => {
+      if (this._state !== 'loading') return;
+      this._progress = stage === 'model' && total > 0 ? loaded / total : 'busy';
+      this._status = loadingStatus(this._progress, this.#words);
+    };
+    const analyzer = this.analyzer ?? (await this.#engine.get({ model, assets, outputs, options, onProgress }));
     signal.throwIfAborted();
+    this.#current = analyzer;
     this._synthetic = analyzer.manifest.synthetic;
     this._status = this.#words.looking;
     return analyzer;
   }
 
-  #load(): Promise<FaceAnalyzer> {
-    if (this.#engine) return this.#engine;
-    const { model, assets, outputs, options } = this;
-    const engine = createEngine({
-      model,
-      assets,
-      outputs,
-      options,
-      onProgress: ({ stage, loaded, total }) => {
-        if (this._state !== 'loading') return;
-        const share = stage === 'model' && total > 0 ? loaded / total : undefined;
-        this._progress = share ?? 'busy';
-        const { loadingModel, loadingShare, locale } = this.#words;
-        const format = new Intl.NumberFormat(locale, { style: 'percent' });
-        this._status = share === undefined ? loadingModel : loadingShare(format.format(share));
-      },
-    });
-    this.#engine = engine;
-    // A failure is not remembered: the next start may find the file or the device back.
-    engine.catch(() => {
-      if (this.#engine === engine) this.#engine = undefined;
-    });
-    return engine;
-  }
-
-  #dropEngine(): void {
-    this.#engine?.then((analyzer) => analyzer.dispose()).catch(() => undefined);
-    this.#engine = undefined;
-  }
-
-  #show(
-    faces: readonly ReportedFace[],
-    size: { readonly width: number; readonly height: number },
-    timings: Timings | undefined,
-  ): void {
-    const reported = faces.map((face) => reportedFace(face, this.outputs));
-    this.#reported = reported;
-    this.#overlay?.draw(
-      reported.map((face, i) => ({ face, label: faceLabel(face, i), selected: false })),
-      size,
-    );
-    const now = performance.now();
-    if (this._state !== 'running' || now - this.#shownAt >= SHOW_EVERY_MS) {
-      this.#shownAt = now;
-      this._faces = reported;
-      this._status = this.#words.faces(reported.length);
-      this.#speak(summary(reported, this.#words));
-    }
-    const detail: FacesDetail = { faces: reported, ...(timings ? { timings } : {}) };
-    this.dispatchEvent(new CustomEvent('swin-faces', { detail }));
-  }
-
-  #speak(text: string): void {
-    this.#announcer ??= createAnnouncer((words) => {
-      const live = this.shadowRoot?.querySelector('[role=status]');
-      if (live) live.textContent = words;
-    }, SPEAK_EVERY_MS);
-    this.#announcer.say(text);
-  }
-
   /** Nobody is filmed by a camera whose picture cannot be seen. */
   #stopUnseen(): void {
     if (!this._camera) return;
-    const seen = this.checkVisibility?.({ opacityProperty: true, visibilityProperty: true }) ?? true;
-    if (document.visibilityState === 'visible' && seen) return;
     this.#end('ready');
     this._status = this.#words.stoppedHidden;
   }
@@ -479,19 +399,12 @@ export class SwinFaceElement extends LitElement {
   #end(state: WidgetState): void {
     this.#running?.abort();
     this.#running = undefined;
-    this.#announcer?.hush();
-    this.#overlay = undefined;
-    this.#reported = [];
+    this.#results.end();
+    this.#asking.close();
     this._faces = [];
     this._camera = undefined;
     this._photo = undefined;
     this.#enter(state, '');
-  }
-
-  /** Ends what runs and keeps its results. */
-  #settle(state: WidgetState): void {
-    this.#running = undefined;
-    this.#enter(state, this._status);
   }
 
   #enter(state: WidgetState, status: string, progress?: 'busy'): void {

@@ -1,8 +1,8 @@
 import type { FaceAnalyzer, FaceAnalyzerOptions, ProgressEvent } from 'swinface';
-import { errorState, type WidgetState } from './states.js';
+import { errorState, type WidgetSource, type WidgetState } from './states.js';
 
 /** What the widget needs of a `FaceAnalyzer`. */
-export type WidgetAnalyzer = Pick<FaceAnalyzer, 'analyze' | 'stream' | 'manifest'>;
+export type WidgetAnalyzer = Pick<FaceAnalyzer, 'analyze' | 'stream' | 'explain' | 'manifest'>;
 
 /** Options for the engine beyond those that the widget's attributes set. */
 export type EngineOptions = Partial<Omit<FaceAnalyzerOptions, 'model' | 'outputs' | 'signal' | 'onProgress'>>;
@@ -15,6 +15,15 @@ export class Problem extends Error {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
     this.state = state;
   }
+}
+
+/** What an error that ended the work means for the widget, by what was looked at. */
+export function problemOf(error: unknown, source: WidgetSource): Pick<Problem, 'state' | 'cause'> {
+  if (error instanceof Problem) return error;
+  const state = errorState(error);
+  const isPicture = source === 'photo' || source === 'image';
+  // Nobody chose the frames of a video: another file would not help.
+  return { state: state === 'unreadable' && !isPicture ? 'failed' : state, cause: error };
 }
 
 /** What {@link createEngine} needs to know. */
@@ -64,5 +73,28 @@ export async function createEngine(request: EngineRequest): Promise<FaceAnalyzer
     const state = errorState(error);
     // No picture was given yet: what the SDK refuses here are the page's options.
     throw new Problem(state === 'unreadable' ? 'failed' : state, error);
+  }
+}
+
+/** The widget's own engine: loaded at the first start, kept for the next, loaded anew after a failure. */
+export class EngineKeeper {
+  #engine: Promise<FaceAnalyzer> | undefined;
+
+  /** @throws as {@link createEngine} */
+  get(request: EngineRequest): Promise<FaceAnalyzer> {
+    if (this.#engine) return this.#engine;
+    const engine = createEngine(request);
+    this.#engine = engine;
+    // A failure is not remembered: the next start may find the file or the device back.
+    engine.catch(() => {
+      if (this.#engine === engine) this.#engine = undefined;
+    });
+    return engine;
+  }
+
+  /** Disposes the engine, also one that is still on its way. */
+  drop(): void {
+    this.#engine?.then((analyzer) => analyzer.dispose()).catch(() => undefined);
+    this.#engine = undefined;
   }
 }

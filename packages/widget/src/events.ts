@@ -1,4 +1,4 @@
-import type { Timings } from 'swinface';
+import type { TaskExplanation, Timings } from 'swinface';
 import type { ReportedFace } from './report.js';
 import type { WidgetState } from './states.js';
 
@@ -16,6 +16,13 @@ export interface FacesDetail {
   readonly timings?: Timings;
 }
 
+/** What `swin-explanation` tells. */
+export interface ExplanationDetail {
+  /** What the face is called: its id in a video, its place in a photo, from 1. */
+  readonly face: string;
+  readonly explanation: TaskExplanation;
+}
+
 /** What `swin-error` tells. */
 export interface ErrorDetail {
   readonly state: WidgetState;
@@ -27,6 +34,7 @@ declare global {
   interface HTMLElementEventMap {
     'swin-state': CustomEvent<StateDetail>;
     'swin-faces': CustomEvent<FacesDetail>;
+    'swin-explanation': CustomEvent<ExplanationDetail>;
     'swin-error': CustomEvent<ErrorDetail>;
   }
 }

@@ -1,11 +1,12 @@
 'use client';
 import { createComponent, type EventName } from '@lit/react';
 import React from 'react';
-import type { ErrorDetail, FacesDetail, StateDetail } from './events.js';
+import type { ErrorDetail, ExplanationDetail, FacesDetail, StateDetail } from './events.js';
 import { SwinFaceElement } from './index.js';
 
 /**
- * `<swin-face>` for React: attributes and properties as props, `onState`, `onFaces` and `onError` for its events, slots as
+ * `<swin-face>` for React: attributes and properties as props, `onState`, `onFaces`, `onExplanation` and
+ * `onError` for its events, slots as
  * children with a `slot` attribute, a `ref` to the element.
  *
  * @example
@@ -18,6 +19,7 @@ export const SwinFace = createComponent({
   events: {
     onState: 'swin-state' as EventName<CustomEvent<StateDetail>>,
     onFaces: 'swin-faces' as EventName<CustomEvent<FacesDetail>>,
+    onExplanation: 'swin-explanation' as EventName<CustomEvent<ExplanationDetail>>,
     onError: 'swin-error' as EventName<CustomEvent<ErrorDetail>>,
   },
 });

@@ -87,3 +87,23 @@ export function summary(faces: readonly ReportedFace[], strings: Strings): strin
   });
   return [strings.faces(faces.length), ...each].join('. ');
 }
+
+/** How far the model is, where anybody knows. */
+export function loadingStatus(progress: number | 'busy', { loadingModel, loadingShare, locale }: Strings): string {
+  if (progress === 'busy') return loadingModel;
+  return loadingShare(new Intl.NumberFormat(locale, { style: 'percent' }).format(progress));
+}
+
+const HEADS = ['Expression', 'Age', 'Gender'] as const;
+
+/** Outputs of a face that can be explained: what is shown of it, then what was looked for and not seen. */
+export function explainable(face: ReportedFace): readonly string[] {
+  const { age, expression, gender, attributes } = face;
+  const known = { Age: age, Expression: expression, Gender: gender };
+  const names = Object.keys(attributes) as (keyof typeof attributes)[];
+  return [
+    ...HEADS.filter((task) => known[task]),
+    ...names.filter((name) => attributes[name]),
+    ...names.filter((name) => !attributes[name]),
+  ];
+}

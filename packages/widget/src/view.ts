@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Camera } from './camera.js';
-import { faceLabel, lines, type ReportedFace } from './report.js';
+import { explainable, faceLabel, lines, type ReportedFace } from './report.js';
 import type { WidgetSource, WidgetState } from './states.js';
 import type { CardStrings, Strings } from './strings/types.js';
 
@@ -17,11 +17,18 @@ export interface ViewModel {
   readonly media: HTMLElement | undefined;
   readonly synthetic: boolean;
   readonly overlay: SVGSVGElement | undefined;
+  /** Whether what the network looked at is on offer. */
+  readonly explain: boolean;
+  /** What the face is called that was asked about. */
+  readonly explained: string | undefined;
+  /** What the network looked at, where somebody asked. */
+  readonly explanation: TemplateResult | undefined;
   readonly onStart: () => void;
   readonly onStop: () => void;
   readonly onFile: (event: Event) => void;
   readonly onDrop: (event: DragEvent) => void;
   readonly onMedia: (event: Event) => void;
+  readonly onExplain: (face: ReportedFace, label: string) => void;
 }
 
 /** The card's words, or undefined where a picture is shown instead. */
@@ -74,28 +81,46 @@ function bar(model: ViewModel): TemplateResult {
   `;
 }
 
-const faceLines = (face: ReportedFace, index: number, strings: Strings): TemplateResult => html`
-  <li part="face" data-face=${faceLabel(face, index)}>
-    <p class="name">${strings.face(faceLabel(face, index))}</p>
-    <dl>
-      ${lines(face, strings).map(
-        ({ output, name, value, note }) => html`
-          <div data-output=${output}>
-            <dt>${name}</dt>
-            <dd>${value}${note ? html` <small>${note}</small>` : nothing}</dd>
-          </div>
-        `,
-      )}
-    </dl>
-  </li>
+const explainButton = (face: ReportedFace, label: string, { strings, explained, onExplain }: ViewModel) => html`
+  <button
+    class="quiet"
+    part="explain"
+    type="button"
+    data-explain=${label}
+    aria-expanded=${explained === label}
+    aria-label="${strings.explain}: ${strings.face(label)}"
+    @click=${() => onExplain(face, label)}
+  >
+    ${strings.explain}
+  </button>
 `;
 
-const results = ({ faces, strings, synthetic }: ViewModel): TemplateResult => html`
-  ${synthetic ? html`<p class="synthetic">${strings.synthetic}</p>` : nothing}
-  <ul part="results" aria-label=${strings.results}>
-    ${faces.map((face, i) => faceLines(face, i, strings))}
+function faceLines(face: ReportedFace, index: number, model: ViewModel): TemplateResult {
+  const { strings, explain } = model;
+  const label = faceLabel(face, index);
+  return html`
+    <li part="face" data-face=${label}>
+      <p class="name">${strings.face(label)}</p>
+      <dl>
+        ${lines(face, strings).map(
+          ({ output, name, value, note }) => html`
+            <div data-output=${output}>
+              <dt>${name}</dt>
+              <dd>${value}${note ? html` <small>${note}</small>` : nothing}</dd>
+            </div>
+          `,
+        )}
+      </dl>
+      ${explain && explainable(face).length > 0 ? explainButton(face, label, model) : nothing}
+    </li>
+  `;
+}
+
+const results = (model: ViewModel): TemplateResult => html`
+  ${model.synthetic ? html`<p class="synthetic">${model.strings.synthetic}</p>` : nothing}
+  <ul part="results" aria-label=${model.strings.results}>
+    ${model.faces.map((face, i) => faceLines(face, i, model))}
   </ul>
-  <p class="hint" part="hint">${strings.hint}</p>
 `;
 
 /** The whole widget. */
@@ -114,6 +139,8 @@ export function view(model: ViewModel): TemplateResult {
         ${picture(model)} ${words ? card(model, words) : nothing} ${bar(model)}
       </div>
       ${faces.length > 0 ? results(model) : nothing}
+      ${model.explanation ?? nothing}
+      ${faces.length > 0 ? html`<p class="hint" part="hint">${strings.hint}</p>` : nothing}
       <p class="spoken" role="status"></p>
       ${
         source === 'photo'

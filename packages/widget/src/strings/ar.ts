@@ -143,4 +143,5 @@ export const ar: Strings = {
     'Wearing Necklace': 'قلادة',
     'Wearing Necktie': 'ربطة عنق',
   },
+  explain: 'ما نظرت إليه الشبكة',
 };

@@ -143,4 +143,5 @@ export const de: Strings = {
     'Wearing Necklace': 'Halskette',
     'Wearing Necktie': 'Krawatte',
   },
+  explain: 'Worauf das Netz geschaut hat',
 };

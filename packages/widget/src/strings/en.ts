@@ -134,4 +134,5 @@ export const en: Strings = {
     'Wearing Necklace': 'necklace',
     'Wearing Necktie': 'tie',
   },
+  explain: 'What the network looked at',
 };

@@ -13,6 +13,37 @@ export interface CardStrings {
 /** States that cover the picture with a card. */
 export type CardState = Exclude<WidgetState, 'ready' | 'loading' | 'running' | 'done'>;
 
+/** Words about what the network looked at: where, never why. */
+export interface ExplainStrings {
+  /** Label of the choice of an answer. */
+  readonly task: string;
+  readonly busy: string;
+  /** The face was not found in the picture of that moment. */
+  readonly gone: string;
+  readonly failed: string;
+  /** What the picture shows, for those who do not see it; gets the name of the answer. */
+  picture(name: string): string;
+  /** What glows, where the answer was yes or is one of several. */
+  seen(name: string): string;
+  /** What glows, where the answer was no. */
+  unseen(name: string): string;
+  /** What glows for the apparent age. */
+  readonly older: string;
+  /** Nothing glows. */
+  nothing(name: string): string;
+  /** Where it glows most, by a word of `rows` and one of `columns`. */
+  place(row: string, column: string): string;
+  readonly rows: readonly [string, string, string];
+  readonly columns: readonly [string, string, string];
+  readonly levelsTitle: string;
+  /** FM1 to FM4. */
+  readonly levels: readonly [string, string, string, string];
+  readonly hint: string;
+  /** That a moment of a video is shown. */
+  readonly moment: string;
+  readonly close: string;
+}
+
 /** Every word that the widget says, in one language. */
 export interface Strings {
   /** BCP 47 tag of the language, for `lang` and number formats. */
@@ -51,4 +82,8 @@ export interface Strings {
   readonly expressions: Readonly<Record<NonNullable<Face['expression']>['label'], string>>;
   readonly genders: Readonly<Record<NonNullable<Face['gender']>['label'], string>>;
   readonly attributes: Readonly<Record<AttributeName, string>>;
+  /** Label of the button that asks what the network looked at, and title of what it opens. */
+  readonly explain: string;
+  /** Words of what it opens; by default those of the language, which are loaded when a person asks. */
+  readonly explanation?: ExplainStrings;
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { ar } from '../../src/strings/ar.js';
 import { de } from '../../src/strings/de.js';
 import { en } from '../../src/strings/en.js';
+import { explainStrings } from '../../src/strings/explain.js';
 import { stringsFor } from '../../src/strings/index.js';
 
 /** Paths of all words of a language; functions count as one. */
@@ -24,11 +25,16 @@ for (const [name, strings] of [
   ['Arabic', ar],
 ] as const) {
   test(`${name} says everything that English says, in its own words`, () => {
-    expect(paths(strings).sort()).toEqual(paths(en).sort());
-    for (const path of paths(en).filter((each) => !SAME.includes(each))) {
-      const word = at(strings, path);
-      if (typeof word === 'string') expect(word.trim(), path).not.toBe('');
-      expect(word, path).not.toBe(at(en, path));
+    for (const [theirs, ours] of [
+      [strings, en],
+      [explainStrings(strings.locale), explainStrings('en')],
+    ]) {
+      expect(paths(theirs).sort()).toEqual(paths(ours).sort());
+      for (const path of paths(ours).filter((each) => !SAME.includes(each))) {
+        const word = at(theirs, path);
+        if (typeof word === 'string') expect(word.trim(), path).not.toBe('');
+        expect(word, path).not.toBe(at(ours, path));
+      }
     }
   });
 }

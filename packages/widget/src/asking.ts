@@ -1,0 +1,69 @@
+import type { LitElement, TemplateResult } from 'lit';
+import type { Explained, Explainer, Question } from './explaining.js';
+import type { explanationView } from './explanation-view.js';
+import type { Strings } from './strings/types.js';
+
+/** What shows an explanation, loaded. */
+interface Loaded {
+  readonly explainer: Explainer;
+  readonly view: typeof explanationView;
+}
+
+/** Lets a person ask what the network looked at. The code that answers is loaded with the first question. */
+export class Asking {
+  #loaded: Loaded | undefined;
+  #shown: Explained | undefined;
+
+  /**
+   * @param host updated when there is something else to show
+   * @param onExplained told what was worked out
+   * @param onFailure told what went wrong
+   */
+  constructor(
+    private readonly host: LitElement,
+    private readonly onExplained: (label: string, outcome: Exclude<Explained['outcome'], string>) => void,
+    private readonly onFailure: (error: unknown) => void,
+  ) {}
+
+  /** What the face is called that was asked about. */
+  get label(): string | undefined {
+    return this.#shown?.label;
+  }
+
+  /** @param isCurrent whether what is asked about is still there when the code has come */
+  async ask(question: Question, isCurrent: () => boolean): Promise<void> {
+    try {
+      this.#loaded ??= await this.#load();
+    } catch (error) {
+      return this.onFailure(error);
+    }
+    if (isCurrent()) await this.#loaded.explainer.ask(question);
+  }
+
+  /** Takes the explanation away. */
+  close(): void {
+    this.#loaded?.explainer.close();
+  }
+
+  /** @param onClose called when a person has seen enough */
+  view(strings: Strings, onClose: () => void): TemplateResult | undefined {
+    return this.#shown && this.#loaded?.view(this.#shown, strings, this.#choose, onClose);
+  }
+
+  readonly #choose = (event: Event): void =>
+    void this.#loaded?.explainer.choose((event.target as HTMLSelectElement).value);
+
+  async #load(): Promise<Loaded> {
+    const { Explainer, explanationStyles, explanationView: view } = await import('./explanation.js');
+    if (explanationStyles.styleSheet) this.host.shadowRoot?.adoptedStyleSheets.push(explanationStyles.styleSheet);
+    const explainer = new Explainer((shown) => this.#show(shown), this.onFailure);
+    return { explainer, view };
+  }
+
+  #show(shown: Explained | undefined): void {
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.host.requestUpdate();
+    if (typeof shown?.outcome === 'object') this.onExplained(shown.label, shown.outcome);
+  }
+}

@@ -1,0 +1,63 @@
+import { type Announcer, createAnnouncer } from './announcer.js';
+import { createOverlay, type Overlay } from './overlay.js';
+import { faceLabel, type ReportedFace, summary } from './report.js';
+import type { PictureSize } from './sources.js';
+import type { Strings } from './strings/types.js';
+
+/** Words that change faster than this cannot be read. */
+const SHOW_EVERY_MS = 250;
+/** Nor can they be listened to. */
+const SPEAK_EVERY_MS = 5000;
+
+/** The faces that were seen last: drawn at once, written as fast as one can read, spoken as fast as one can listen. */
+export class Results {
+  #faces: readonly ReportedFace[] = [];
+  #overlay: Overlay | undefined;
+  #shownAt = 0;
+  readonly #announcer: Announcer;
+
+  /** @param speak changes the live region */
+  constructor(speak: (text: string) => void) {
+    this.#announcer = createAnnouncer(speak, SPEAK_EVERY_MS);
+  }
+
+  get faces(): readonly ReportedFace[] {
+    return this.#faces;
+  }
+
+  /** The marks on the faces; undefined while nothing runs. */
+  get overlay(): SVGSVGElement | undefined {
+    return this.#overlay?.element;
+  }
+
+  /** Makes room for the results of one piece of work. */
+  begin(mirrored: boolean): void {
+    this.#overlay = createOverlay(() => {}, { mirrored });
+  }
+
+  /**
+   * Takes in what was seen.
+   *
+   * @param last whether nothing will follow
+   * @returns whether it is time to write it
+   */
+  show(faces: readonly ReportedFace[], size: PictureSize, strings: Strings, last: boolean): boolean {
+    this.#faces = faces;
+    this.#overlay?.draw(
+      faces.map((face, i) => ({ face, label: faceLabel(face, i), selected: false })),
+      size,
+    );
+    const now = performance.now();
+    if (!last && now - this.#shownAt < SHOW_EVERY_MS) return false;
+    this.#shownAt = now;
+    this.#announcer.say(summary(faces, strings));
+    return true;
+  }
+
+  /** Leaves nothing. */
+  end(): void {
+    this.#announcer.hush();
+    this.#overlay = undefined;
+    this.#faces = [];
+  }
+}
