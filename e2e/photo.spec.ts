@@ -174,10 +174,10 @@ test('a photo turned by its EXIF data is shown and analysed upright', async ({ p
   await expect(page.locator('.film')).toContainText('1200 \u00d7 844');
 });
 
-test('shows what the answers of the chosen face rest on', async ({ page }) => {
+test('shows what the network looked at in the chosen face', async ({ page }) => {
   await page.goto('photo/');
   await analyzeSample(page, 3);
-  const panel = page.getByRole('region', { name: 'What the answers rest on' });
+  const panel = page.getByRole('region', { name: 'What the network looked at' });
   await page.getByRole('radio', { name: 'Face 2' }).check();
   await panel.getByRole('button').click();
   const figures = panel.locator('figure');

@@ -1,6 +1,6 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { acceptUntrained, expect, screenPath, test } from './fixtures.js';
+import { acceptUntrained, expect, labelTrouble, screenPath, test } from './fixtures.js';
 
 const start = async (page: Page) => {
   await page.getByRole('button', { name: 'Start the camera' }).click();
@@ -78,6 +78,45 @@ test('how well the machine keeps up is measured, not made up', async ({ page, co
   await expect(engine.locator('[data-key="engine"]')).toContainText(/in (a worker|the page)/);
 });
 
+test('what the network looked at is shown of the moment at which somebody asks, and stays', async ({
+  page,
+  context,
+}) => {
+  await context.grantPermissions(['camera']);
+  await page.goto('webcam/');
+  const panel = page.getByRole('region', { name: 'What the network looked at' });
+  await expect(panel).toBeHidden();
+  await start(page);
+  await expect(panel).toBeVisible();
+  const figures = panel.locator('figure');
+  await expect(figures).toHaveCount(0);
+  await panel.getByRole('button').press('Enter');
+  await expect(figures).toHaveCount(3);
+  await expect(panel.getByRole('status')).toHaveText(/^Face \d+, as it was when you asked\..*not why it answers so\.$/);
+  const pixels = () =>
+    figures.locator('canvas').evaluateAll((all) =>
+      all.map((canvas) => {
+        if (!(canvas instanceof HTMLCanvasElement)) throw new TypeError('not a canvas');
+        const { data } = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
+        let warm = 0;
+        for (let i = 0; i < data.length; i += 4) if ((data[i] ?? 0) > 150) warm += 1;
+        return warm / (data.length / 4);
+      }),
+    );
+  const asked = await pixels();
+  // The picture is darkened to at most 140 of 255: what is brighter glows. Something does, and not everything.
+  for (const warm of asked) {
+    expect(warm).toBeGreaterThan(0.005);
+    expect(warm).toBeLessThan(0.98);
+  }
+  const seen = await columnsSeen(page);
+  await expect.poll(() => columnsSeen(page)).not.toBe(seen);
+  expect(await pixels()).toEqual(asked);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await expect(panel).toBeHidden();
+  await expect(figures).toHaveCount(0);
+});
+
 const overflow = (page: Page) =>
   page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
@@ -113,9 +152,20 @@ for (const [name, colorScheme, width] of [
     // From the keyboard, as a form is sent.
     await page.keyboard.press('Enter');
     await expect(page.getByRole('region', { name: 'Who is it?' }).getByRole('status')).toHaveText(/is enrolled\.$/);
+    expect.soft(await labelTrouble(page.locator('.film'))).toEqual([]);
+    const looked = page.getByRole('region', { name: 'What the network looked at' });
+    await looked.getByRole('button').click();
+    await expect(looked.locator('figure')).toHaveCount(3);
     await check('named');
     // Everything there is to press can be reached with the keyboard.
-    const wanted = new Set(['Name', 'Forget Ada Lovelace', 'Forget everyone', 'match-rate', 'Stop']);
+    const wanted = new Set([
+      'Name',
+      'Forget Ada Lovelace',
+      'Forget everyone',
+      'match-rate',
+      'Stop',
+      'Show what the network looked at',
+    ]);
     for (let i = 0; i < 40 && wanted.size > 0; i += 1) {
       await page.keyboard.press('Tab');
       const names = await page.evaluate(() => {

@@ -22,15 +22,19 @@ interface Result {
 }
 
 let result: Result | undefined;
+/** The face that the report is about. */
+let selected: Face | undefined;
 let work = new AbortController();
 
 const labelOf = (index: number): string => String(index + 1);
 const overlay = createOverlay((label) => select(Number(label) - 1));
 const list = createFaceList((label) => select(Number(label) - 1));
 const explanation = createExplanation(
-  async (points) => {
-    const blob = result?.blob;
-    return blob && result?.analyzer.explain(blob, { points });
+  async () => {
+    if (!result || !selected) return undefined;
+    const { analyzer, blob, open } = result;
+    const explained = await analyzer.explain(blob, { points: selected.points });
+    return explained && { picture: open.image, explained };
   },
   (error) => describeError(error).title,
 );
@@ -58,8 +62,8 @@ function select(index: number): void {
     open,
   );
   list.select(labelOf(index));
-  const face = faces[index];
-  if (face) explanation.offer(open.image, face);
+  selected = faces[index];
+  explanation.offer();
   const entries = faces.map((face, i) => ({ face, label: labelOf(i) }));
   const [chosen] = entries.splice(index, 1);
   if (chosen) session.report(analyzer).show({ ...chosen, others: entries });

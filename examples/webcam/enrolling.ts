@@ -1,5 +1,6 @@
 import { type Enrolment, enrol, QUALITY_HINTS, type Shot } from '@swinface/postprocessing';
-import type { Face, FaceAnalyzer, TrackedFace } from 'swinface';
+import { nearest } from '@swinface/widget/kit';
+import type { FaceAnalyzer, TrackedFace } from 'swinface';
 
 /** Pictures that become one entry, and the fewest that do where more cannot be had. */
 export const SHOTS = { wanted: 5, least: 3 };
@@ -65,14 +66,3 @@ const problemOf = ({ quality: { score, hints } }: TrackedFace): string | undefin
   const [worst] = hints;
   return score >= MIN_QUALITY ? undefined : worst ? QUALITY_HINTS[worst] : 'The picture is not good enough yet.';
 };
-
-/** The face whose middle lies nearest to another's, within its box. */
-export function nearest<F extends Face>(faces: readonly F[], { box }: Face): F | undefined {
-  const [x, y] = middle(box);
-  return faces
-    .map((face) => ({ face, dx: Math.abs(middle(face.box)[0] - x), dy: Math.abs(middle(face.box)[1] - y) }))
-    .filter(({ dx, dy }) => dx < box.width / 2 && dy < box.height / 2)
-    .sort((a, b) => a.dx + a.dy - b.dx - b.dy)[0]?.face;
-}
-
-const middle = ({ x, y, width, height }: Face['box']): readonly [number, number] => [x + width / 2, y + height / 2];

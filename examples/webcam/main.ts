@@ -1,13 +1,22 @@
 import { QUALITY_HINTS } from '@swinface/postprocessing';
-import { type Camera, cameraIsOffered, createAnnouncer, createOverlay, openCamera } from '@swinface/widget/kit';
+import {
+  type Camera,
+  cameraIsOffered,
+  createAnnouncer,
+  createOverlay,
+  lookAgain,
+  nearest,
+  openCamera,
+} from '@swinface/widget/kit';
 import type { FaceAnalyzer, StreamFrame, TrackedFace } from 'swinface';
 import { button, h, setText } from '../ui/dom.js';
+import { createExplanation, type Looked } from '../ui/explanation.js';
 import { createFaceList } from '../ui/faces.js';
 import { messageCard } from '../ui/film.js';
 import { counted, duration } from '../ui/format.js';
 import { CAMERA_UNSUPPORTED, describeCameraError, describeError, type Message } from '../ui/messages.js';
 import { createSession } from '../ui/session.js';
-import { nearest, takeEnrolment } from './enrolling.js';
+import { takeEnrolment } from './enrolling.js';
 import { createHistory } from './history.js';
 import { createPeople } from './people.js';
 import { createPeoplePanel } from './people-panel.js';
@@ -37,11 +46,12 @@ const timeline = createTimeline();
 const performancePanel = createPerformance();
 const people = createPeople();
 const peoplePanel = createPeoplePanel(people, enrol);
+const explanation = createExplanation(look, (error) => describeError(error).title);
 const hint = h('span', { class: 'advice' });
 const status = createAnnouncer((text) => film.setStatus(text), SPEAK_EVERY_MS);
 film.setAside(hint);
 panel.element.prepend(h('h2', { class: 'part-title' }, 'How it ran'), performancePanel.element);
-shell.stage.append(list.element, timeline.element, peoplePanel.element, panel.element);
+shell.stage.append(list.element, timeline.element, explanation.element, peoplePanel.element, panel.element);
 
 let running: Running | undefined;
 let chosen: string | undefined;
@@ -74,6 +84,7 @@ const labelOf = (face: TrackedFace): string => String(face.id);
 function choose(label: string): void {
   chosen = label;
   reportedAt = 0;
+  explanation.offer();
 }
 
 const chosenFace = (): TrackedFace | undefined => shown.find((face) => labelOf(face) === chosen);
@@ -95,6 +106,17 @@ async function enrol(name: string): Promise<void> {
     signal: run.control.signal,
   });
   await people.add(name, enrolment);
+}
+
+/** Looks again at the chosen face, as it is at this moment. */
+async function look(): Promise<Looked | undefined> {
+  const [run, target] = [running, chosenFace()];
+  if (!run?.sources || !target) return undefined;
+  const { analyzer, video } = run.sources;
+  const { signal } = run.control;
+  const { picture, face } = await lookAgain(analyzer, video, target, signal);
+  const explained = face && (await analyzer.explain(picture, { points: face.points, signal }));
+  return explained && { picture, explained, mirrored: true, note: `Face ${target.id}, as it was when you asked.` };
 }
 
 function showFrame(frame: StreamFrame, { analyzer, video }: NonNullable<Running['sources']>): void {
@@ -129,6 +151,7 @@ function showFrame(frame: StreamFrame, { analyzer, video }: NonNullable<Running[
   const [worst] = face?.quality.hints ?? [];
   setText(hint, worst ? QUALITY_HINTS[worst] : '');
   peoplePanel.show(face);
+  if (face && explanation.element.hidden) explanation.offer();
   const entries = faces.map((each) => ({ face: each, label: labelOf(each) }));
   const index = entries.findIndex(({ label }) => label === chosen);
   const [entry] = index < 0 ? [] : entries.splice(index, 1);
@@ -213,6 +236,7 @@ function stop(): void {
   setText(hint, '');
   history.clear();
   timeline.hide();
+  explanation.clear();
   performancePanel.reset();
   peoplePanel.show(undefined);
   peoplePanel.setManifest(undefined);
