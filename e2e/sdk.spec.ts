@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import type { FaceAnalyzer as Analyzer } from 'swinface';
 import { expect, isTrained, test } from './fixtures.js';
 import { openHarness } from './harness/build.js';
@@ -62,4 +65,55 @@ test('an abort ends loading and analysing with its reason', async ({ page }) => 
     return { whileLoading, whileAnalysing, faces: faces.length };
   }, MODEL);
   expect(outcome).toEqual({ whileLoading: 'Error: changed my mind', whileAnalysing: 'Error: too slow', faces: 3 });
+});
+
+/** Where graphics cards' fastest kernels are kept; no software adapter comes so far, so that its code is tested alone. */
+async function findingsScript(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('../packages/core/src/webgpu/tuning/findings.ts', import.meta.url))],
+    bundle: true,
+    format: 'esm',
+    write: false,
+    plugins: [
+      {
+        name: 'shaders',
+        setup({ onResolve, onLoad }) {
+          onResolve({ filter: /\.wgsl\?raw$/ }, ({ path, resolveDir }) => ({
+            path: `${resolveDir}/${path.replace('?raw', '')}`,
+            namespace: 'shader',
+          }));
+          onLoad({ filter: /./, namespace: 'shader' }, async ({ path }) => ({
+            contents: await readFile(path),
+            loader: 'text',
+          }));
+        },
+      },
+    ],
+  });
+  return outputFiles[0]?.text ?? '';
+}
+
+test('what was found out about a graphics card is known on the next visit', async ({ page }) => {
+  const script = await findingsScript();
+  const visit = async (save: boolean) => {
+    await openHarness(page, { 'findings.js': script });
+    return page.evaluate(async (save) => {
+      const address = '/harness/findings.js';
+      const { findingsStore } = await import(address);
+      if (save) await findingsStore.save('a card', new Map([['a kernel', 'its variant']]));
+      return Promise.all(['a card', 'another'].map(async (card) => [...(await findingsStore.load(card))]));
+    }, save);
+  };
+  expect(await visit(true)).toEqual([[['a kernel', 'its variant']], []]);
+  expect(await visit(false)).toEqual([[['a kernel', 'its variant']], []]);
+  // A database of a later version, which this code cannot open: nothing is known, and nothing fails.
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const opening = indexedDB.open('swinface-tuning', 2);
+        opening.onsuccess = () => resolve(opening.result.close());
+        opening.onerror = () => reject(opening.error);
+      }),
+  );
+  expect(await visit(false)).toEqual([[], []]);
 });
