@@ -5,6 +5,8 @@ const PORT = Number(process.env.E2E_PORT ?? 4699);
 
 /** WebGPU on SwiftShader. */
 const WEBGPU_ARGS = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+/** Memory is measured when a test asks, not at the browser's next convenience. */
+const EAGER_MEMORY = '--enable-blink-features=ForceEagerMeasureMemory';
 /** Nothing that would call home. */
 const CHROMIUM_ARGS = [
   '--no-sandbox',
@@ -46,7 +48,7 @@ export default defineConfig({
     {
       name: 'pages',
       testIgnore: [...CAMERA_TESTS, 'embed.spec.ts', 'bundlers.spec.ts'],
-      use: chromium(...WEBGPU_ARGS),
+      use: chromium(...WEBGPU_ARGS, EAGER_MEMORY),
     },
     { name: 'webcam', testMatch: CAMERA_TESTS, use: chromium(...WEBGPU_ARGS, ...CAMERA_ARGS) },
     // The widget's own manners, on the engine that is quickest without a GPU; its promise to strangers on WebGPU too.

@@ -14,8 +14,8 @@ type Harness = typeof Swinface & {
 };
 
 /** Opens the harness with a video at hand. */
-async function open(page: Page, more?: Readonly<Record<string, string>>): Promise<void> {
-  await openHarness(page, more);
+async function open(page: Page, more?: Readonly<Record<string, string>>, served?: 'isolated'): Promise<void> {
+  await openHarness(page, more, served);
   await page.evaluate(() => {
     const openVideo = async () => {
       const blob = await (await fetch('/assets/samples/sample3.jpg')).blob();
@@ -230,8 +230,26 @@ async function heap(page: Page): Promise<number> {
   return usedSize;
 }
 
+/** Bytes of the page and its workers as the browser counts them, and how many of them are workers'. */
+async function memory(page: Page): Promise<{ bytes: number; workers: number }> {
+  return page.evaluate(async () => {
+    // Not in TypeScript's library yet.
+    const measuring = performance as unknown as {
+      measureUserAgentSpecificMemory(): Promise<{
+        bytes: number;
+        breakdown: readonly { bytes: number; attribution: readonly { scope: string }[] }[];
+      }>;
+    };
+    const { bytes, breakdown } = await measuring.measureUserAgentSpecificMemory();
+    const workers = breakdown.filter(({ attribution }) => attribution.some(({ scope }) => /Worker/.test(scope)));
+    return { bytes, workers: workers.reduce((sum, part) => sum + part.bytes, 0) };
+  });
+}
+
 test('made and disposed twenty times, and through many crops, nothing grows', async ({ page }) => {
-  await open(page);
+  // Only isolated pages may ask the browser how much memory they take, workers included.
+  await open(page, {}, 'isolated');
+  expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
   const cycle = (times: number) =>
     page.evaluate(
       async ([model, count]) => {
@@ -248,33 +266,66 @@ test('made and disposed twenty times, and through many crops, nothing grows', as
       [MODEL, times] as const,
     );
   await cycle(2);
+  await expect.poll(() => page.workers().length).toBe(0);
   const before = await heap(page);
+  const wholeBefore = await memory(page);
   await cycle(20);
   await expect.poll(() => page.workers().length).toBe(0);
   const afterCycles = await heap(page);
+  const wholeAfterCycles = await memory(page);
   // A manifest alone, kept by each of them, would be 0.9 MB.
   expect(afterCycles - before, 'bytes that twenty analyzers left behind').toBeLessThan(400_000);
+  // One worker that lived on would be many megabytes.
+  expect(wholeAfterCycles.bytes - wholeBefore.bytes, 'bytes left behind, workers included').toBeLessThan(2 ** 20);
+  expect(wholeAfterCycles.workers).toBe(0);
 
-  const took = await page.evaluate(
-    async ([model, count]) => {
+  await page.evaluate(
+    async ([model]) => {
       const { FaceAnalyzer } = globalThis as unknown as Harness;
       const analyzer = await FaceAnalyzer.create({ model, engine: 'wasm', locator: 'none', outputs: ['Age'] });
       const canvas = new OffscreenCanvas(112, 112);
       canvas.getContext('2d')?.fillRect(20, 20, 50, 50);
+      // What is made at first stays: the network's memory, and what the engine compiles on the way.
+      for (let i = 0; i < 20; i++) await analyzer.analyzeAligned(canvas);
+      Object.assign(globalThis, { analyzer, canvas });
+    },
+    [MODEL] as const,
+  );
+  const wholeBeforeCrops = await memory(page);
+  const took = await page.evaluate(
+    async ([count]) => {
+      const { analyzer, canvas } = globalThis as unknown as {
+        analyzer: Swinface.FaceAnalyzer;
+        canvas: OffscreenCanvas;
+      };
       const start = performance.now();
       for (let i = 0; i < count; i++) await analyzer.analyzeAligned(canvas);
-      const took = performance.now() - start;
-      Object.assign(globalThis, { analyzer });
-      return took;
+      return performance.now() - start;
     },
-    [MODEL, CROPS] as const,
+    [CROPS] as const,
   );
   const [worker] = page.workers();
   expect(worker).toBeDefined();
   const afterCrops = await heap(page);
-  const figures = { before, afterCycles, afterCrops, crops: CROPS, millisecondsPerCrop: took / CROPS };
+  const wholeAfterCrops = await memory(page);
+  const figures = {
+    heap: { before, afterCycles, afterCrops },
+    whole: {
+      before: wholeBefore,
+      afterCycles: wholeAfterCycles,
+      beforeCrops: wholeBeforeCrops,
+      after: wholeAfterCrops,
+    },
+    crops: CROPS,
+    millisecondsPerCrop: took / CROPS,
+  };
   test.info().annotations.push({ type: 'bytes', description: JSON.stringify(figures) });
   expect(afterCrops - afterCycles, 'bytes that the crops left on the page').toBeLessThan(2 ** 20);
+  expect(wholeAfterCrops.workers, 'the worker is in the figure').toBeGreaterThan(0);
+  // A crop's float32 pixels, kept 200 times, would be 30 MB.
+  expect(wholeAfterCrops.bytes - wholeBeforeCrops.bytes, 'bytes that the crops left, workers included').toBeLessThan(
+    4 * 2 ** 20,
+  );
   await page.evaluate(() => (globalThis as unknown as { analyzer: Swinface.FaceAnalyzer }).analyzer.dispose());
   await expect.poll(() => page.workers().length).toBe(0);
 });

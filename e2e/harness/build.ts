@@ -21,18 +21,35 @@ export async function buildHarness(): Promise<void> {
 }
 
 /** What the server sends with every page. */
-const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; img-src 'self' blob:";
+const STRICT = {
+  'Content-Security-Policy':
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; img-src 'self' blob:",
+};
+const ISOLATED = {
+  ...STRICT,
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+/**
+ * `strict`, as the pages are served; `isolated`, cross-origin isolated as well; `open`, with nothing between the code
+ * and the network.
+ */
+const HEADERS = { strict: STRICT, isolated: ISOLATED, open: {} } as const;
 
 /**
- * Opens the harness under the pages' own origin, where models and wasm files are, and under their strict policy.
+ * Opens the harness under the pages' own origin, where models and wasm files are.
  *
  * @param more scripts by name, beside the harness
  */
-export async function openHarness(page: Page, more: Readonly<Record<string, string>> = {}): Promise<void> {
+export async function openHarness(
+  page: Page,
+  more: Readonly<Record<string, string>> = {},
+  served: keyof typeof HEADERS = 'strict',
+): Promise<void> {
+  const headers = HEADERS[served];
   await page.route('**/harness/**', async (route) => {
     const name = new URL(route.request().url()).pathname.split('/harness/')[1] ?? '';
     const body = more[name] ?? (await readFile(OUT + name).catch(() => undefined));
-    const headers = { 'Content-Security-Policy': POLICY };
     if (body === undefined) return route.fulfill({ status: 404, headers, body: 'Not found' });
     await route.fulfill({ body, headers, contentType: TYPES[extname(name)] ?? 'application/octet-stream' });
   });
