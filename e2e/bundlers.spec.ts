@@ -2,12 +2,12 @@ import { execFile, spawn } from 'node:child_process';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Page } from '@playwright/test';
+import type { Browser, Page } from '@playwright/test';
 import { PAGE_PACKAGES } from '../scripts/lib/build-package.mjs';
 import { inRepo } from '../scripts/lib/repo.mjs';
 import { packPackages, strangersFolder } from '../scripts/lib/strangers.mjs';
 import { serve } from '../scripts/serve.mjs';
-import { BUNDLER_NAMES, bundle, copyAssets } from './bundlers/bundle.mjs';
+import { BUNDLER_NAMES, bundle, copyAssets, serveWithVite } from './bundlers/bundle.mjs';
 import { expect, isTrained, test } from './fixtures.js';
 
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'";
@@ -41,6 +41,30 @@ async function expectReport(page: Page, url: string): Promise<void> {
   await expect(page.locator('swin-face').getByRole('button', { name: 'Start the camera' })).toBeVisible();
 }
 
+/** Opens the application in a browser of its own: it reports, finds all of its files, and asks nobody else. */
+async function expectToRun(browser: Browser, url: string): Promise<void> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (/content security policy/i.test(message.text())) complaints.push(message.text());
+  });
+  page.on('response', (response) => {
+    if (response.status() >= 400 && !response.url().endsWith('/favicon.ico')) complaints.push(response.url());
+  });
+  const foreign: string[] = [];
+  page.on('request', (request) => {
+    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(url)) foreign.push(request.url());
+  });
+  try {
+    await expectReport(page, url);
+    expect(foreign).toEqual([]);
+    expect(complaints).toEqual([]);
+  } finally {
+    await context.close();
+  }
+}
+
 let tarballs: readonly string[] = [];
 
 test.beforeAll(async () => {
@@ -60,29 +84,22 @@ test.describe(() => {
     }) => {
       const out = await bundle(name, folder);
       const server = await serve({ root: out, policy: POLICY, port: 0 });
-      const context = await browser.newContext();
-      const page = await context.newPage();
-      const complaints: string[] = [];
-      page.on('console', (message) => {
-        if (/content security policy/i.test(message.text())) complaints.push(message.text());
-      });
-      page.on('response', (response) => {
-        if (response.status() >= 400 && !response.url().endsWith('/favicon.ico')) complaints.push(response.url());
-      });
-      const foreign: string[] = [];
-      page.on('request', (request) => {
-        if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(server.url)) foreign.push(request.url());
-      });
       try {
-        await expectReport(page, server.url);
-        expect(foreign).toEqual([]);
-        expect(complaints).toEqual([]);
+        await expectToRun(browser, server.url);
       } finally {
-        await context.close();
         await server.close();
       }
     });
   }
+
+  test("vite's development server: the packed packages find their worker unbundled", async ({ browser }) => {
+    const server = await serveWithVite(folder);
+    try {
+      await expectToRun(browser, server.url);
+    } finally {
+      await server.close();
+    }
+  });
 });
 
 // A quarter of a gigabyte to install: `npm run fixtures` runs it, `npm test` does not.

@@ -72,6 +72,35 @@ const BUNDLERS = {
   },
 };
 
+/**
+ * Serves the stranger's application with Vite's development server, which bundles nothing but dependencies.
+ *
+ * @param {string} folder where the packages are installed
+ * @returns {Promise<{ url: string, close(): Promise<void> }>} `url` ends in a slash
+ */
+export async function serveWithVite(folder) {
+  const { createServer } = await import('vite');
+  const root = join(folder, 'vite-dev');
+  await rm(root, { recursive: true, force: true });
+  await cp(join(HERE, 'app'), root, { recursive: true });
+  await writeFile(join(root, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  await copyAssets(folder, join(root, 'public'));
+  const server = await createServer({
+    configFile: false,
+    root,
+    logLevel: 'error',
+    define: { WORKER_URL: 'undefined' },
+    worker: { format: 'es' },
+    // Of a first visit, as after every update of a package.
+    cacheDir: join(root, '.vite'),
+    // Packages are installed one folder above; an application has them in its own, which Vite allows by itself.
+    server: { host: '127.0.0.1', port: 0, fs: { allow: [folder] } },
+  });
+  await server.listen();
+  const { port } = server.httpServer.address();
+  return { url: `http://127.0.0.1:${port}/`, close: () => server.close() };
+}
+
 /** Names of the bundlers that {@link bundle} knows. */
 export const BUNDLER_NAMES = Object.keys(BUNDLERS);
 
