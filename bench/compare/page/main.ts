@@ -4,6 +4,8 @@ import { openSwinFace } from './swinface.js';
 /** Ways to run the libraries. */
 export const CONTESTANTS: Readonly<Record<string, () => Promise<Contestant>>> = {
   swinface: () => openSwinFace('auto'),
+  // Human looks at the picture once; this looks for faces as large as that finds.
+  'swinface, large faces': () => openSwinFace('auto', 160),
   'swinface on webgpu': () => openSwinFace('webgpu'),
   'human on wasm': () => openHuman('wasm'),
   'human on webgl': () => openHuman('humangl'),

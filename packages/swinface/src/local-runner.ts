@@ -40,14 +40,21 @@ export class LocalRunner implements Runner {
   readonly failed: Promise<SwinFaceError>;
   readonly #network: Network;
   readonly #locator: OpenLocator | undefined;
+  readonly #smallestFace: number | undefined;
   /** Decoding and locating, one picture at a time: they share the locator's memory. */
   readonly #front = new Gate(1);
   readonly #back = new Gate(PICTURES_ON_THE_NETWORK);
   readonly #busy = new Busy();
 
-  private constructor(network: Network, locator: OpenLocator | undefined, thread: Choice<'worker' | 'main'>) {
+  private constructor(
+    network: Network,
+    locator: OpenLocator | undefined,
+    { smallestFace }: Settings,
+    thread: Choice<'worker' | 'main'>,
+  ) {
     this.#network = network;
     this.#locator = locator;
+    this.#smallestFace = smallestFace;
     this.locator = locator?.choice;
     this.failed = network.failed;
     this.thread = thread;
@@ -73,7 +80,7 @@ export class LocalRunner implements Runner {
     });
     try {
       const [opened, locator] = await untilAborted(Promise.all([network, locating]), either);
-      return new LocalRunner(opened, locator, thread);
+      return new LocalRunner(opened, locator, settings, thread);
     } catch (error) {
       failed.abort(error);
       // Whatever arrives after all is freed.
@@ -270,7 +277,14 @@ export class LocalRunner implements Runner {
         hint: 'Give five points per face, or create the analyzer with a locator.',
       });
     }
-    return watch.time('locate', () => locator.locate(image, { signal, ...(previous ? { previous } : {}) }));
+    const smallestFace = this.#smallestFace;
+    return watch.time('locate', () =>
+      locator.locate(image, {
+        signal,
+        ...(previous ? { previous } : {}),
+        ...(smallestFace === undefined ? {} : { smallestFace }),
+      }),
+    );
   }
 
   /** What the network says of faces of a picture, in their order. */

@@ -14,6 +14,7 @@ export interface Settings {
   readonly model: string | URL | LoadedModel;
   readonly outputs: readonly string[] | undefined;
   readonly maxFaces: number;
+  readonly smallestFace: number | undefined;
   readonly engine: EngineChoice;
   readonly device: GPUDevice | undefined;
   readonly locator: LocatorOption;
@@ -52,7 +53,7 @@ const ASSETS: readonly string[] = [...Object.keys(DEFAULT_ASSETS), 'tfjsWasm', '
  * @throws {InvalidInputError} naming the option
  */
 export function checkedOptions(options: FaceAnalyzerOptions): Settings {
-  const { model, outputs, maxFaces = 16, engine = 'auto', device, locator = 'auto' } = options ?? {};
+  const { model, outputs, maxFaces = 16, smallestFace, engine = 'auto', device, locator = 'auto' } = options ?? {};
   const { thread = 'auto', tuning = 'auto', cache = true, assets = {} } = options ?? {};
   if (!(typeof model === 'string' ? model !== '' : model instanceof URL || isLoadedModel(model))) {
     throw invalid('model', 'the address of a manifest, such as "/models/swinface-nano.json", or a loaded model', model);
@@ -61,6 +62,9 @@ export function checkedOptions(options: FaceAnalyzerOptions): Settings {
     throw invalid('outputs', 'a list of names', outputs);
   }
   if (!Number.isInteger(maxFaces) || maxFaces < 1) throw invalid('maxFaces', 'a positive integer', maxFaces);
+  if (smallestFace !== undefined && !(Number.isFinite(smallestFace) && smallestFace > 0)) {
+    throw invalid('smallestFace', 'a number of pixels above zero', smallestFace);
+  }
   if (!ENGINES.includes(engine)) throw invalid('engine', `one of ${ENGINES.join(', ')}`, engine);
   if (!LOCATORS.includes(locator) && !isLocator(locator)) {
     throw invalid('locator', `one of ${LOCATORS.join(', ')}, or a FaceLocator`, locator);
@@ -83,6 +87,7 @@ export function checkedOptions(options: FaceAnalyzerOptions): Settings {
     model: isLoadedModel(model) ? model : absolute(String(model)),
     outputs,
     maxFaces,
+    smallestFace,
     engine,
     device,
     locator,

@@ -56,6 +56,19 @@ afterEach(() => {
 });
 
 describe('analyze', () => {
+  it('looks for faces as small as it was told, or as the locator thinks right', async () => {
+    for (const [options, expected] of [
+      [{ smallestFace: 90 }, { smallestFace: 90 }],
+      [{}, {}],
+    ] as const) {
+      const locator = new StubLocator(FACES);
+      const analyzer = await create({ locator, ...options });
+      await analyzer.analyze(source());
+      expect(locator.calls.map(({ signal, ...rest }) => rest)).toEqual([expected]);
+      analyzer.dispose();
+    }
+  });
+
   it('gives every face what the reference gives on its crops, in several batches and from two crops', async () => {
     const locator = new StubLocator(FACES);
     const analyzer = await create({ locator, maxFaces: 2 });
@@ -339,6 +352,9 @@ describe('create', () => {
     ['outputs', { outputs: ['Smiling'] }], // of the config, but the weights were not trained for it
     ['maxFaces', { maxFaces: 0 }],
     ['maxFaces', { maxFaces: 1.5 }],
+    ['smallestFace', { smallestFace: 0 }],
+    ['smallestFace', { smallestFace: Number.NaN }],
+    ['smallestFace', { smallestFace: '40' }],
     ['engine', { engine: 'webgl' }],
     ['locator', { locator: 'opencv' }],
     ['locator', { locator: {} }],
