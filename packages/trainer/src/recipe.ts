@@ -173,6 +173,9 @@ export function parseRecipe(value: unknown): Recipe {
   if (objectives.coupling !== 'off' && !heads.includes('action-units')) {
     throw wrong('coupling is with action units', 'heads to include action-units');
   }
+  if (objectives.distillation === 'off' && objectives.identity === 'off') {
+    throw wrong('nothing teaches recognition', 'objectives.distillation or objectives.identity to be on');
+  }
   if (objectives.identityCoupling !== 'off' && objectives.identity === 'off') {
     throw wrong('attributes are coupled with identities', 'objectives.identity: { scale, margin, sampling }');
   }
