@@ -18,7 +18,7 @@ const CHROMIUM_ARGS = [
 ];
 
 const CAMERA_ARGS = ['--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${CAMERA_VIDEO}`];
-const CAMERA_TESTS = ['webcam*.spec.ts', 'offline.spec.ts'];
+const CAMERA_TESTS = ['webcam*.spec.ts', 'offline.spec.ts', 'quiet.spec.ts'];
 const EMBED = `http://localhost:${PORT + 1}/`;
 
 const chromium = (...more: string[]) => ({
