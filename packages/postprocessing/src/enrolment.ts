@@ -6,7 +6,7 @@ import type { Embedded } from './types.js';
 
 /** One picture of the person to enrol; every `Face` is one. */
 export interface Shot extends Embedded {
-  /** What {@link faceQuality} says of it; fully good where absent. */
+  /** What `faceQuality` says of it; fully good where absent. */
   readonly quality?: Pick<FaceQuality, 'score'>;
 }
 

@@ -14,7 +14,7 @@ export interface RgbaPixels {
 /**
  * Cuts aligned crops out of an image and normalises them to what the network takes, v / 127.5 - 1; outside is black.
  *
- * @param sourceToCrop one transform per face, as {@link cropTransform} gives it
+ * @param sourceToCrop one transform per face, as `cropTransform` gives it
  * @returns RGB in [-1, 1], [faces, 3, 112, 112]
  * @throws {InvalidInputError} if the pixels do not fit the size or a transform is not invertible
  */
@@ -36,7 +36,7 @@ export function warpPixels(image: RgbaPixels, sourceToCrop: readonly Similarity[
 }
 
 /**
- * {@link warpPixels} on a decoded image, reading only the pixels that the faces cover.
+ * `warpPixels` on a decoded image, reading only the pixels that the faces cover.
  *
  * @returns RGB in [-1, 1], [faces, 3, 112, 112]
  */

@@ -26,7 +26,7 @@ export interface UploadedImage extends WarpSource, Disposable {
 /** One call of {@link GpuWarp.encode}. */
 export interface WarpCommand {
   readonly source: WarpSource;
-  /** One transform per face, source pixels to crop pixels, as {@link cropTransform} gives it. */
+  /** One transform per face, source pixels to crop pixels, as `cropTransform` gives it. */
   readonly sourceToCrop: readonly Similarity[];
   /** Network input, f32 [faces, 3, 112, 112], with usage STORAGE. */
   readonly target: GPUBuffer;
@@ -36,7 +36,7 @@ export interface WarpCommand {
 
 /**
  * Warps faces from a texture or a video frame into the network's input buffer, all faces of a picture in one dispatch
- * and without a visit to the CPU. Gives the numbers of {@link warpPixels}.
+ * and without a visit to the CPU. Gives the numbers of `warpPixels`.
  */
 export class GpuWarp implements Disposable {
   readonly #device: GPUDevice;

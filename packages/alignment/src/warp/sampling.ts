@@ -19,7 +19,7 @@ export interface CropSampling {
 }
 
 /**
- * @param sourceToCrop as {@link cropTransform} gives it
+ * @param sourceToCrop as `cropTransform` gives it
  * @param scaleX working pixels per source pixel; 1 unless the picture was shrunk
  * @param scaleY the same, vertically
  * @throws {InvalidInputError} if the transform is not finite or has no inverse

@@ -49,7 +49,7 @@ export class TrackAverages {
     return this.#tracks.get(id)?.result;
   }
 
-  /** Drops tracks, e.g. the `ended` of {@link FaceTracks.update}. */
+  /** Drops tracks, e.g. the `ended` of `FaceTracks.update`. */
   forget(ids: readonly number[]): void {
     for (const id of ids) this.#tracks.delete(id);
   }

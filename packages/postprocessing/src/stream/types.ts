@@ -36,7 +36,7 @@ export interface Track {
   readonly sightings: number;
 }
 
-/** What {@link FaceTracks.update} gives. */
+/** What `FaceTracks.update` gives. */
 export interface TracksUpdate {
   /** One per detection, in their order. */
   readonly tracks: readonly Track[];
