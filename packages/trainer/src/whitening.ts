@@ -9,7 +9,7 @@ import { BATCH_NORM_EPSILON, type HostTensor, InvalidInputError } from '@swinfac
  * @param identities whose face each row is; persons of a single row, and rows of nobody, say nothing.
  * @param shrinkage how much of the mean variance is added to every direction, against noise in the estimate.
  * @returns [dims, dims], lower triangular, scaled to leave lengths about as they were.
- * @throws {InvalidInputError} if nobody has two rows.
+ * @throws {InvalidInputError} if nobody has two rows that differ.
  */
 export function withinClassWhitening(
   embeddings: Float32Array,
@@ -19,10 +19,8 @@ export function withinClassWhitening(
 ): Float64Array {
   const persons = groupRows(identities);
   const covariance = new Float64Array(dims * dims);
-  let freedom = 0;
   for (const rows of persons.values()) {
     if (rows.length < 2) continue;
-    freedom += rows.length - 1;
     const at = (row: number, d: number) => embeddings[row * dims + d] ?? 0;
     const mean = Float64Array.from(
       { length: dims },
@@ -37,22 +35,17 @@ export function withinClassWhitening(
       }
     }
   }
-  if (freedom === 0) {
+  let trace = 0;
+  for (let i = 0; i < dims; i++) trace += covariance[i * dims + i] ?? 0;
+  if (!(trace > 0)) {
     throw new InvalidInputError('Embeddings cannot be whitened.', {
-      expected: 'a list in which somebody has two faces with the same identity',
-      actual: `${persons.size} persons of one face each`,
+      expected: 'a list in which somebody has two faces with the same identity, and not the same picture twice',
+      actual: `${persons.size} persons whose faces do not differ`,
     });
   }
-  let trace = 0;
-  for (let i = 0; i < dims; i++) trace += (covariance[i * dims + i] ?? 0) / freedom;
-  const unit = trace / dims; // of variance, so that the map is about the identity
-  return invertLower(
-    choleskyFactor(
-      covariance.map((value, at) => value / freedom / unit + (at % (dims + 1) === 0 ? shrinkage : 0)),
-      dims,
-    ),
-    dims,
-  );
+  // In units of the mean variance, so that the map is about the identity.
+  const inUnits = covariance.map((value, at) => (value * dims) / trace + (at % (dims + 1) === 0 ? shrinkage : 0));
+  return invertLower(choleskyFactor(inUnits, dims), dims);
 }
 
 function groupRows(identities: readonly (string | undefined)[]): Map<string, number[]> {

@@ -17,8 +17,11 @@ function faces(): { rows: Float32Array; identities: (string | undefined)[] } {
       identities.push(`${person}`);
     }
   }
-  rows.push(...new Array<number>(DIMS).fill(1e6)); // of nobody: counts for nothing
-  identities.push(undefined);
+  // Of nobody: count for nothing.
+  for (const value of [1e3, -1e3]) {
+    rows.push(...new Array<number>(DIMS).fill(value));
+    identities.push(undefined);
+  }
   return { rows: Float32Array.from(rows), identities };
 }
 
