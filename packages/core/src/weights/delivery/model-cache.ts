@@ -17,6 +17,8 @@ export class ModelCache {
   #problem: string | undefined;
   /** What is being loaded must not make room for itself. */
   #current: { readonly address: string; readonly hashes: ReadonlySet<string> } = { address: '', hashes: new Set() };
+  /** Shards are written one after another: where there is no room, the first makes it, or finds out, for all that follow. */
+  #writing: Promise<void> = Promise.resolve();
 
   static async open(): Promise<ModelCache> {
     const opened = new ModelCache();
@@ -56,7 +58,12 @@ export class ModelCache {
   }
 
   /** Keeps a verified shard. Where there is no room left, other models make room. */
-  async storeShard(sha256: string, bytes: Uint8Array): Promise<void> {
+  storeShard(sha256: string, bytes: Uint8Array): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#storeNext(sha256, bytes));
+    return this.#writing;
+  }
+
+  async #storeNext(sha256: string, bytes: Uint8Array): Promise<void> {
     await this.#use(async (cache) => {
       const put = () => cache.put(SHARD_KEY + sha256, stored(bytes, 'application/octet-stream'));
       try {
