@@ -42,8 +42,10 @@ export interface ModelConfig {
   readonly window: number;
   /** Hidden width of a block's MLP over its width. */
   readonly mlp: number;
-  /** Length of the recognition embedding and of each subnet's feature vector. */
+  /** Length of each subnet's feature vector, and of the recognition embedding unless `embedding` says otherwise. */
   readonly feature: number;
+  /** Length of the recognition embedding; `feature` by default, as in the paper. */
+  readonly embedding?: number;
   /** Channels that each level FM1..FM4 contributes to a subnet's feature vector; they add up to `feature`. */
   readonly split: readonly [number, number, number, number];
   /** Squeeze ratio of the channel attention. */
@@ -145,6 +147,10 @@ export const PRESETS: Readonly<
       split: [47, 93, 186, 186],
     }),
   }))();
+
+/** Length F of a network's recognition embedding. */
+export const embeddingLength = ({ feature, embedding = feature }: Pick<ModelConfig, 'feature' | 'embedding'>): number =>
+  embedding;
 
 /** A task with its place in the checkpoint. */
 export interface PlacedTask {

@@ -1,5 +1,6 @@
 export {
   type ExtraTask,
+  embeddingLength,
   levelShapes,
   type ModelConfig,
   type OutputSelection,

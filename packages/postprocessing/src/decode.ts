@@ -1,4 +1,5 @@
 import {
+  embeddingLength,
   InvalidInputError,
   type Manifest,
   type OutputSelection,
@@ -49,8 +50,8 @@ export function decodeOutputs(
   let result: Pick<FaceAnalysis, 'embedding' | 'age' | 'gender' | 'expression'> = {};
 
   if (raw.embeddings && selection.recognition) {
-    const { feature } = selection.config;
-    const row = raw.embeddings.subarray(faceIndex * feature, (faceIndex + 1) * feature);
+    const length = embeddingLength(selection.config);
+    const row = raw.embeddings.subarray(faceIndex * length, (faceIndex + 1) * length);
     requireFinite(row, RECOGNITION);
     result = { ...result, embedding: normalised(row, 'The embedding') };
   }
@@ -85,7 +86,7 @@ function checkShape({ config, recognition, logits, tasks }: OutputSelection, raw
       actual: values ? `${values.length}` : 'none',
     });
   };
-  if (recognition) check('embeddings', raw.embeddings, config.feature);
+  if (recognition) check('embeddings', raw.embeddings, embeddingLength(config));
   if (tasks.length > 0) check('logits', raw.logits, logits);
 }
 

@@ -1,4 +1,4 @@
-import { InvalidInputError, type OperatingPoint } from '@swinface/core';
+import { embeddingLength, InvalidInputError, type OperatingPoint } from '@swinface/core';
 import { checkCount, takenId, vectorFor } from './face-index.js';
 import { type CompareOptions, requiredPoint, requireSameModel } from './matching.js';
 import { innerProducts, largest } from './search.js';
@@ -34,18 +34,19 @@ export class Gallery implements FaceIndex {
    * @param model the manifest of the model, or what a gallery needs of it
    * @throws {InvalidInputError} if the model's id is empty or the length of its embeddings not a positive integer
    */
-  constructor({ id, config: { feature }, calibration: { verification } }: GalleryModel) {
+  constructor({ id, config, calibration: { verification } }: GalleryModel) {
+    const length = embeddingLength(config);
     if (typeof id !== 'string' || id === '') {
       throw new InvalidInputError('A gallery belongs to one model.', { expected: 'the id of a model' });
     }
-    if (!Number.isInteger(feature) || feature < 1) {
+    if (!Number.isInteger(length) || length < 1) {
       throw new InvalidInputError('A gallery needs the length of its embeddings.', {
         expected: 'a positive integer',
-        actual: String(feature),
+        actual: String(length),
       });
     }
     this.model = id;
-    this.dimensions = feature;
+    this.dimensions = length;
     this.#verification = verification;
     this.#rows = new Float32Array(0);
   }

@@ -206,7 +206,7 @@ export interface FaceIndex {
 
 /** What a gallery needs to know of a model; every `Manifest` is one. */
 export interface GalleryModel extends Pick<Manifest, 'id'> {
-  readonly config: Pick<Manifest['config'], 'feature'>;
+  readonly config: Pick<Manifest['config'], 'feature' | 'embedding'>;
   readonly calibration: Pick<Manifest['calibration'], 'verification'>;
 }
 

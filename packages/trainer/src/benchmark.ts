@@ -1,4 +1,11 @@
-import { assembleWeights, isHostTensor, mapWeights, type OutputSelection, selectOutputs } from '@swinface/core';
+import {
+  assembleWeights,
+  embeddingLength,
+  isHostTensor,
+  mapWeights,
+  type OutputSelection,
+  selectOutputs,
+} from '@swinface/core';
 import { Tensor } from 'onnxruntime-node';
 import type { TrainingBatch } from './batch.js';
 import { ATTRIBUTE_TASKS } from './data/labels.js';
@@ -91,6 +98,7 @@ export async function benchmark(
 /** Noise with every label: what a step costs does not depend on what is in it. */
 function madeUpBatch({ config, tasks }: OutputSelection, count: number): TrainingBatch {
   const random = new Random(1);
+  const length = embeddingLength(config);
   const floats = (length: number, value: () => number) => Float32Array.from({ length }, value);
   const weight = new Float32Array(count).fill(1);
   const softmax = tasks.flatMap(({ task }) =>
@@ -103,7 +111,7 @@ function madeUpBatch({ config, tasks }: OutputSelection, count: number): Trainin
     images: floats(count * 3 * config.image ** 2, () => random.uniform(-1, 1)),
     softmax: Object.fromEntries(softmax),
     age: { years: floats(count, () => random.uniform(1, 90)), weight },
-    embedding: { target: floats(count * config.feature, () => config.feature ** -0.5), weight },
+    embedding: { target: floats(count * length, () => length ** -0.5), weight },
     identity: { label: Int32Array.from({ length: count }, () => random.integer(IDENTITIES.identities)), weight },
   };
 }

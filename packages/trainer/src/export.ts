@@ -16,7 +16,7 @@ import {
 } from '@swinface/core';
 import { readDataset } from './data/samples.js';
 import { type RunState, readAverages } from './engine/checkpoint.js';
-import { unflattenWeights } from './engine/parameters.js';
+import { initialWeights, unflattenWeights } from './engine/parameters.js';
 import { calibrate, runEvaluate } from './evaluate/index.js';
 import { loadModel } from './evaluate/model-files.js';
 import { Predictor } from './evaluate/predict.js';
@@ -48,6 +48,9 @@ export interface ExportOptions {
 
 /** Enough to keep the error at low false match rates, where an estimate without it loses what it wins at high ones. */
 const SHRINKAGE = 0.3;
+
+/** What decides the length of an embedding. */
+const EMBEDDING_LAYER = /^backbone\.feature\.[23]\./;
 
 const UNCALIBRATED: ManifestCalibration = { temperatures: {}, thresholds: {}, ageIntervals: [], verification: [] };
 
@@ -91,7 +94,8 @@ const readRecipe = async (run: string): Promise<Recipe> =>
 
 /**
  * Exported weights, or the averaged weights of a run, as a start for more training. A run is the better start where
- * whitened embeddings were exported: what is learnt there are the teacher's.
+ * whitened embeddings were exported: what is learnt there are the teacher's. Where the recipe's embedding has another
+ * length, the last layer of recognition begins anew.
  *
  * @param path of a manifest, or of a run's folder
  * @throws {InvalidInputError} if they are of another network than the recipe's
@@ -102,8 +106,10 @@ export async function weightsToStartFrom(path: string, recipe: Recipe): Promise<
   const isRun = (await stat(path)).isDirectory();
   const { weights: stored } = isRun ? await trainedWeights(path, await readRecipe(path)) : await loadModel(path);
   const weights = new Map<string, HostTensor>();
+  const fresh = initialWeights(config, recipe.seed);
   for (const [name, shape] of tensorShapes(config)) {
-    const tensor = stored.get(name);
+    let tensor = stored.get(name);
+    if (tensor && EMBEDDING_LAYER.test(name) && tensor.shape[0] !== shape[0]) tensor = fresh.get(name);
     if (tensor?.shape.join() !== shape.join()) {
       throw new InvalidInputError(`${path} is not a start for ${config.name}.`, {
         expected: `${name} [${shape.join(', ')}]`,

@@ -1,4 +1,4 @@
-import { type Manifest, placedTasks } from '@swinface/core';
+import { embeddingLength, type Manifest, placedTasks } from '@swinface/core';
 import type { RunState } from './engine/checkpoint.js';
 import type { DatasetReport } from './evaluate/dataset-report.js';
 import type { EvaluationReport } from './evaluate/index.js';
@@ -74,7 +74,7 @@ export function modelCard(manifest: Manifest, recipe: Recipe, state: RunState, r
     '## What it is',
     '| | |',
     '|---|---|',
-    `| Network | embed ${config.embed}, depths ${config.depths.join('-')}, feature ${config.feature} |`,
+    `| Network | embed ${config.embed}, depths ${config.depths.join('-')}, feature ${config.feature}, embedding ${embeddingLength(config)} |`,
     `| Outputs | embedding and ${placedTasks(config).length} tasks, from ${crops.length === 1 ? 'one crop' : `${crops.length} crops`} of ${config.image} x ${config.image} |`,
     `| Files | ${config.name}.json, ${shards.map((shard) => shard.file).join(', ')}: ${megabytes.toFixed(2)} MB, float16 |`,
     `| Identifier | \`${id}\`; embeddings of other identifiers are not comparable |`,

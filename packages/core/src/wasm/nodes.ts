@@ -20,7 +20,7 @@ export function transposed({ shape, data }: HostTensor): Float32Array {
 export function multipleOfFour(width: number, label: string): void {
   if (width % 4 === 0) return;
   throw new InvalidInputError(`The WebAssembly kernels read four channels at a time (${label}).`, {
-    expected: 'a config whose embed / heads and feature are multiples of 4',
+    expected: 'a config whose embed / heads, feature and embedding are multiples of 4',
     actual: `a width of ${width}`,
   });
 }

@@ -113,7 +113,7 @@ export const constant = (label: string, length: number, fill: (target: Float32Ar
 export function quarter(width: number, label: string): number {
   if (width % 4 !== 0) {
     throw new InvalidInputError(`The WebGPU kernels read four channels at a time (${label}).`, {
-      expected: 'a config whose embed / heads and feature are multiples of 4',
+      expected: 'a config whose embed / heads, feature and embedding are multiples of 4',
       actual: `a width of ${width}`,
     });
   }

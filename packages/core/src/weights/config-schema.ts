@@ -28,6 +28,7 @@ export const configSchema = v.pipe(
     window: side(16),
     mlp: side(16),
     feature: side(4096),
+    embedding: v.exactOptional(side(4096)),
     split: four(side(4096)),
     reduction: side(256),
     subnets: v.pipe(

@@ -1,4 +1,4 @@
-import { type OutputSelection, stageWidth } from '../config.js';
+import { embeddingLength, type OutputSelection, stageWidth } from '../config.js';
 import type { ModelWeights, SubnetWeights } from '../model.js';
 import { BATCH_NORM_EPSILON, type BatchNormWeights, type LinearWeights } from '../ops.js';
 import type { HostTensor } from '../tensor.js';
@@ -107,7 +107,8 @@ type Layer<T> = LinearWeights<T> | BatchNormWeights<T>;
 export function foldedRecipes(selection: OutputSelection): ModelWeights<Recipe> {
   const { recognition, subnets, ...rest } = assembledRecipes(selection);
   const { config } = selection;
-  const head = { weight: [config.feature, stageWidth(config, 3)], bias: [config.feature] };
+  const length = embeddingLength(config);
+  const head = { weight: [length, stageWidth(config, 3)], bias: [length] };
   return {
     ...rest,
     ...(recognition

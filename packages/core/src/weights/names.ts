@@ -1,5 +1,5 @@
 import type { ModelConfig, OutputSelection } from '../config.js';
-import { levelShapes, placedTasks, stageWidth } from '../config.js';
+import { embeddingLength, levelShapes, placedTasks, stageWidth } from '../config.js';
 
 /**
  * Every tensor of a network by its checkpoint name, with its shape, in checkpoint order. `backbone.head.*` is in the
@@ -49,8 +49,8 @@ export function tensorShapes(config: ModelConfig): ReadonlyMap<string, readonly 
   layerNorm('backbone.norm', top);
   linear('backbone.feature.0', top, top, false);
   batchNorm('backbone.feature.1', top);
-  linear('backbone.feature.2', config.feature, top, false);
-  batchNorm('backbone.feature.3', config.feature);
+  linear('backbone.feature.2', embeddingLength(config), top, false);
+  batchNorm('backbone.feature.3', embeddingLength(config));
 
   const squeezed = config.feature / config.reduction;
   config.subnets.forEach((_, i) => {

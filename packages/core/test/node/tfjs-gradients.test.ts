@@ -1,5 +1,6 @@
 import {
   assembleWeights,
+  embeddingLength,
   type HostTensor,
   isHostTensor,
   type ModelOutputs,
@@ -19,23 +20,24 @@ import { TINY } from '../tfjs/tiny.js';
 
 const selection = selectOutputs(TINY);
 const weights = assembleWeights(selection, syntheticWeights(TINY));
+const LENGTH = embeddingLength(TINY);
 const image = syntheticInput('image', [2, 3, 32, 32]);
 
 beforeAll(() => tf.setBackend('cpu'));
 
 /** A scalar in which every output has its own weight. */
-const PROBE = syntheticInput('probe', [2, 8 + selection.logits]);
+const PROBE = syntheticInput('probe', [2, LENGTH + selection.logits]);
 
 function referenceLoss(record: ModelWeights<ReferenceTensor>): number {
   const { embedding, logits } = swinFace(new ReferenceOps(), selection, record, toReference(image));
   let sum = 0;
   for (let face = 0; face < 2; face++) {
-    const row = PROBE.data.subarray(face * (8 + selection.logits));
-    embedding?.data.subarray(face * 8, face * 8 + 8).forEach((value, i) => {
+    const row = PROBE.data.subarray(face * (LENGTH + selection.logits));
+    embedding?.data.subarray(face * LENGTH, (face + 1) * LENGTH).forEach((value, i) => {
       sum += value * (row[i] as number);
     });
     logits?.data.subarray(face * selection.logits, (face + 1) * selection.logits).forEach((value, i) => {
-      sum += value * (row[8 + i] as number);
+      sum += value * (row[LENGTH + i] as number);
     });
   }
   return sum;
@@ -43,7 +45,7 @@ function referenceLoss(record: ModelWeights<ReferenceTensor>): number {
 
 function tfjsLoss({ embedding, logits }: ModelOutputs<tf.Tensor>): tf.Scalar {
   if (!embedding || !logits) throw new Error('an output is missing');
-  return tf.sum(tf.mul(tf.concat([embedding, logits], 1), tf.tensor2d(PROBE.data, [2, 8 + selection.logits])));
+  return tf.sum(tf.mul(tf.concat([embedding, logits], 1), tf.tensor2d(PROBE.data, [2, LENGTH + selection.logits])));
 }
 
 /** The tensors of the record in the order that mapWeights visits them, with their paths. */

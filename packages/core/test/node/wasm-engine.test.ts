@@ -13,6 +13,7 @@ const TINY: ModelConfig = {
   depths: [1, 1, 2, 1],
   heads: [1, 1, 2, 2],
   feature: 20,
+  embedding: 12,
   split: [3, 4, 6, 7],
   reduction: 4,
 };

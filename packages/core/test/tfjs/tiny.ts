@@ -11,6 +11,7 @@ export const TINY: ModelConfig = {
   heads: [1, 2, 2, 4],
   mlp: 2,
   feature: 8,
+  embedding: 12,
   split: [2, 2, 2, 2],
   reduction: 4,
   subnets: SUBNETS.slice(1, 3),

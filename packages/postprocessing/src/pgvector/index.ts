@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InvalidInputError } from '@swinface/core';
+import { embeddingLength, InvalidInputError } from '@swinface/core';
 import { checkCount, takenId, vectorFor } from '../face-index.js';
 import { agreementOf } from '../threshold.js';
 import type { Embedded, FaceIndex, GalleryMatch, GalleryModel } from '../types.js';
@@ -50,7 +50,7 @@ export class PgVectorIndex implements FaceIndex {
    */
   constructor(
     client: PgClient,
-    { id, config: { feature } }: Omit<GalleryModel, 'calibration'>,
+    { id, config }: Omit<GalleryModel, 'calibration'>,
     { table = 'faces' }: PgVectorOptions = {},
   ) {
     const parts = table.split('.');
@@ -60,15 +60,16 @@ export class PgVectorIndex implements FaceIndex {
         actual: JSON.stringify(table),
       });
     }
-    if (!Number.isInteger(feature) || feature < 1 || feature > MOST_DIMENSIONS) {
+    const length = embeddingLength(config);
+    if (!Number.isInteger(length) || length < 1 || length > MOST_DIMENSIONS) {
       throw new InvalidInputError('pgvector cannot hold embeddings of this length.', {
         expected: `1 to ${MOST_DIMENSIONS} numbers`,
-        actual: String(feature),
+        actual: String(length),
       });
     }
     this.#client = client;
     this.model = id;
-    this.dimensions = feature;
+    this.dimensions = length;
     this.#table = parts.map((part) => `"${part}"`).join('.');
   }
 

@@ -1,3 +1,4 @@
+import { embeddingLength } from '@swinface/core';
 import { expectAllClose, nodeAdapter } from '@swinface/testing';
 import { type DeviceEvent, type Face, FaceAnalyzer, type FaceAnalyzerOptions } from 'swinface';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -69,7 +70,7 @@ describe('FaceAnalyzer on WebGPU', () => {
         label: `face ${i}`,
       });
     });
-    expect(faces[0]?.embedding).toHaveLength(config.feature);
+    expect(faces[0]?.embedding).toHaveLength(embeddingLength(config));
     expect(open.size).toBe(0);
   });
 

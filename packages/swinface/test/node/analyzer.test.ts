@@ -1,5 +1,5 @@
 import { warpPixels } from '@swinface/alignment/warp';
-import { DisposedError, InvalidInputError, UnsupportedDeviceError } from '@swinface/core';
+import { DisposedError, embeddingLength, InvalidInputError, UnsupportedDeviceError } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { type Face, FaceAnalyzer, type FaceAnalyzerOptions, type ProgressEvent, type Timings } from 'swinface';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -124,7 +124,7 @@ describe('analyze', () => {
     const [face] = await analyzer.analyze(source(), { points: FACES.slice(0, 1) });
     expect(Object.keys(face?.attributes ?? {})).toEqual(['Bald']);
     expect(face).not.toHaveProperty('age');
-    expect(face?.embedding).toHaveLength(config.feature);
+    expect(face?.embedding).toHaveLength(embeddingLength(config));
   });
 
   it.each([

@@ -24,6 +24,7 @@ export const config: ModelConfig = {
   heads: [1, 1, 2, 2],
   mlp: 1,
   feature: 16,
+  embedding: 20,
   split: [4, 4, 4, 4],
 };
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import {
   assembleWeights,
+  embeddingLength,
   foldWeights,
   InvalidInputError,
   type LoadedModel,
@@ -91,11 +92,10 @@ export class Predictor {
     onProgress?: (done: number, total: number) => void,
   ): Promise<Predictions> {
     const count = samples.length;
-    const { feature } = this.manifest.config;
     const analyses = new Array<FaceAnalysis | undefined>(count);
     const logits = new Map<string, Float32Array>();
     const skipped = new Map<number, SkippedSample>();
-    const dims = this.heads.some(({ selection }) => selection.recognition) ? feature : 0;
+    const dims = this.heads.some(({ selection }) => selection.recognition) ? embeddingLength(this.manifest.config) : 0;
     const embeddings = new Float32Array(count * dims);
     const mirrored = mirror && dims > 0 ? new Float32Array(count * dims) : undefined;
     for (const [h, { zoom, selection, session }] of this.heads.entries()) {

@@ -1,4 +1,4 @@
-import { InvalidInputError, type OutputSelection } from '@swinface/core';
+import { embeddingLength, InvalidInputError, type OutputSelection } from '@swinface/core';
 import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
 import type { ObjectivesRecipe } from '../recipe.js';
 import { AgeRegression } from './age.js';
@@ -41,7 +41,7 @@ export function createObjectives(
   }
   if (recipe.distillation !== 'off') objectives.push(new Distillation(recipe.distillation === 'relational'));
   if (recipe.identity !== 'off') {
-    const cosFace = new CosFace(recipe.identity, identities, batch, selection.config.feature);
+    const cosFace = new CosFace(recipe.identity, identities, batch, embeddingLength(selection.config));
     const { identityCoupling: coupling, couplingForm: form } = recipe;
     if (coupling !== 'off' && !identityAttributes) {
       throw new InvalidInputError('Identities cannot be coupled with attributes that nobody counted.', {

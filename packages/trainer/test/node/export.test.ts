@@ -9,6 +9,7 @@ import { Random } from '../../src/data/random.js';
 import { readDataset } from '../../src/data/samples.js';
 import type { RunState } from '../../src/engine/checkpoint.js';
 import type { EvaluationReport } from '../../src/evaluate/index.js';
+import { loadModel } from '../../src/evaluate/model-files.js';
 import { Predictor } from '../../src/evaluate/predict.js';
 import { exportRun, trainedWeights, weightsToStartFrom } from '../../src/export.js';
 import { headlineMetrics, modelCard } from '../../src/model-card.js';
@@ -74,6 +75,22 @@ test('exported weights are a start for more training', async () => {
   await expect(
     weightsToStartFrom(join(folder, 'models/swinface-nano.json'), { ...recipe, model: 'swinface-micro' }),
   ).rejects.toThrow(/not a start for swinface-micro/);
+});
+
+test('where the embedding gets another length, its layer alone begins anew', async () => {
+  const manifest = join(folder, 'models/swinface-nano.json');
+  const start = await weightsToStartFrom(manifest, { ...recipe, model: { ...NANO, embedding: 24 } });
+  const { weights } = await loadModel(manifest);
+  expect(start.get('backbone.feature.2.weight')?.shape).toEqual([24, 192]);
+  expect(start.get('backbone.feature.3.running_var')?.data).toEqual(new Float32Array(24).fill(1));
+  const changed = [...start].flatMap(([name, { data }]) =>
+    data.length === weights.get(name)?.data.length && data.every((value, i) => value === weights.get(name)?.data[i])
+      ? []
+      : [name.split('.').slice(0, 3).join('.')],
+  );
+  const age = placedTasks(NANO).find(({ task }) => task.name === 'Age');
+  // The age is rescaled for training, as ever.
+  expect([...new Set(changed)]).toEqual(['backbone.feature.2', 'backbone.feature.3', `om.output_fcs.${age?.index}`]);
 });
 
 test('the model card says the terms, the data and the training', async () => {

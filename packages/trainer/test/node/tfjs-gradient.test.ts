@@ -2,6 +2,7 @@ import {
   assembleWeights,
   BATCH_NORM_EPSILON,
   type BatchNormWeights,
+  embeddingLength,
   type HostTensor,
   isHostTensor,
   mapWeights,
@@ -39,7 +40,7 @@ test('the gradients of the training graph equal those of tf.grads, element by el
   const weights = assembleWeights(selection, syntheticWeights(TINY));
   const image = syntheticInput('image', [FACES, 3, TINY.image, TINY.image]);
   // A scalar in which every output has its own weight.
-  const probe = syntheticInput('probe', [FACES, TINY.feature + selection.logits]);
+  const probe = syntheticInput('probe', [FACES, embeddingLength(TINY) + selection.logits]);
 
   const graph = new OnnxGraph();
   const input = graph.input('image', image.shape);
@@ -70,7 +71,7 @@ test('the gradients of the training graph equal those of tf.grads, element by el
     const pixels = tf.tensor(image.data, [...image.shape]);
     const out = swinFace(new TrainingTfjsOps(), selection, record, pixels);
     const all = tf.concat([out.embedding as tf.Tensor, out.logits as tf.Tensor], 1);
-    return tf.sum(tf.mul(all, tf.tensor2d(probe.data, [FACES, TINY.feature + selection.logits])));
+    return tf.sum(tf.mul(all, tf.tensor2d(probe.data, [FACES, embeddingLength(TINY) + selection.logits])));
   })([...tensors.values()].map(({ data, shape }) => tf.tensor(data, [...shape])));
 
   expect(expected).toHaveLength(tensors.size);
