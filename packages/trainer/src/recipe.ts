@@ -72,6 +72,8 @@ export interface Recipe {
   readonly length: { readonly steps: number } | { readonly minutes: number };
   readonly seed: number;
   readonly regularisation: { readonly dropPath: number; readonly dropout: number };
+  /** Parameters that stay as they are, by how their names begin: `patch_embed`, `layers.0`. */
+  readonly frozen: readonly string[];
   readonly optimiser: OptimiserRecipe;
   readonly objectives: ObjectivesRecipe;
   /** Heads beyond the paper's. */
@@ -95,7 +97,15 @@ const four = v.strictTuple([count, count, count, count]);
 /** A network of other sizes than the presets'; tasks and everything else are the paper's. */
 const networkSchema = v.pipe(
   // Not strict: the whole config that a run writes beside its checkpoint is read by its sizes.
-  v.object({ name: v.string(), embed: count, depths: four, heads: four, feature: count, split: four }),
+  v.object({
+    name: v.string(),
+    embed: count,
+    depths: four,
+    heads: four,
+    feature: count,
+    embedding: v.exactOptional(count),
+    split: four,
+  }),
   v.check(({ split, feature }) => split.reduce((sum, part) => sum + part, 0) === feature, 'split adding up to feature'),
   v.transform((sizes): ModelConfig => ({ ...PRESETS['swinface-nano'], ...sizes })),
 );
@@ -106,6 +116,7 @@ const recipeSchema = v.strictObject({
   length: v.union([v.strictObject({ steps: count }), v.strictObject({ minutes: positive })]),
   seed: v.pipe(v.number(), v.safeInteger()),
   regularisation: v.strictObject({ dropPath: v.pipe(share, v.ltValue(1)), dropout: v.pipe(share, v.ltValue(1)) }),
+  frozen: v.optional(v.array(v.pipe(v.string(), v.minLength(1))), []),
   optimiser: v.strictObject({
     method: v.optional(v.picklist(['adamw', 'muon']), 'adamw'),
     learningRate: positive,

@@ -47,9 +47,9 @@ export class Orthogonaliser {
   /** @param threads of the CPU, on which the iterations run whatever the training's device is */
   static async create(store: ParameterStore, threads: number): Promise<Orthogonaliser> {
     const groups = new Map<string, Stack[]>();
-    for (const { name, shape } of store.segments.values()) {
+    for (const { name, shape, trainable } of store.segments.values()) {
       const stack = asStack(name, shape);
-      if (!stack) continue;
+      if (!stack || !trainable) continue;
       const key = `${stack.rows}x${stack.columns}`;
       groups.set(key, [...(groups.get(key) ?? []), stack]);
     }

@@ -19,13 +19,21 @@ export interface Segment {
   readonly shape: readonly number[];
   readonly offset: number;
   readonly size: number;
-  /** Learnt by gradients; running statistics are not. */
+  /** Learnt by gradients; running statistics and what a recipe freezes are not. */
   readonly trainable: boolean;
   /** Shrunk by weight decay: matrices and filters, but no norms, biases or tables. */
   readonly decays: boolean;
 }
 
-const isRunning = (name: string) => /running_(mean|var)$/.test(name);
+/** Statistics of BatchNorm, which follow batches. */
+export const isRunning = (name: string): boolean => /running_(mean|var)$/.test(name);
+
+/** Whether a parameter follows gradients: neither running statistics nor what a recipe freezes do. */
+export const isTrainable = (name: string, frozen: readonly string[]): boolean =>
+  !isRunning(name) && !frozen.some((prefix) => isUnder(name, prefix));
+
+const isUnder = (name: string, prefix: string) => name === prefix || name.startsWith(`${prefix}.`);
+
 const decays = (name: string, shape: readonly number[]) =>
   shape.length > 1 && !/(bias|relative_position_bias_table)$/.test(name) && !/norm/.test(name);
 
@@ -34,12 +42,23 @@ export class ParameterStore {
   readonly segments: ReadonlyMap<string, Segment>;
   readonly values: Float32Array;
 
-  constructor(tensors: ReadonlyMap<string, HostTensor>) {
+  /**
+   * @param frozen beginnings of the names of parameters that stay as they are
+   * @throws {InvalidInputError} if nothing begins so
+   */
+  constructor(tensors: ReadonlyMap<string, HostTensor>, frozen: readonly string[] = []) {
+    for (const prefix of frozen) {
+      if (![...tensors.keys()].some((name) => isUnder(name, prefix))) {
+        throw new InvalidInputError(`There is no parameter ${prefix} to freeze.`, {
+          expected: `beginnings of ${[...tensors.keys()].slice(0, 3).join(', ')} ...`,
+        });
+      }
+    }
     const segments = new Map<string, Segment>();
     let offset = 0;
     for (const [name, { shape }] of tensors) {
       const size = sizeOf(shape);
-      const trainable = !isRunning(name);
+      const trainable = isTrainable(name, frozen);
       segments.set(name, { name, shape, offset, size, trainable, decays: trainable && decays(name, shape) });
       offset += size;
     }

@@ -49,7 +49,7 @@ export class TrainingStep {
   static async create(
     selection: OutputSelection,
     weights: WeightMap,
-    recipe: Pick<Recipe, 'batch' | 'seed' | 'regularisation' | 'objectives'>,
+    recipe: Pick<Recipe, 'batch' | 'seed' | 'regularisation' | 'frozen' | 'objectives'>,
     {
       device = 'auto',
       threads = 0,
@@ -68,7 +68,13 @@ export class TrainingStep {
       tensors.set(name, { shape, data: data.map(() => (deviation === 0 ? 0 : deviation * random.normal())) });
     });
     const compiled = await createSession(graph.model, device, threads);
-    return new TrainingStep(graph, new ParameterStore(tensors), compiled.device, compiled.session, recipe);
+    return new TrainingStep(
+      graph,
+      new ParameterStore(tensors, recipe.frozen),
+      compiled.device,
+      compiled.session,
+      recipe,
+    );
   }
 
   /**
@@ -134,7 +140,8 @@ export class TrainingStep {
       losses: read('losses'),
       labelled,
       gradients: new Map(
-        [...graph.parameters].map(([name, shape]) => {
+        graph.trainable.map((name) => {
+          const shape = graph.parameters.get(name) ?? [];
           const gradient = read(`gradient.${name}`);
           const taken = rows.get(name);
           return [name, taken ? scatterRows(gradient, taken, shape, store.view(name).length) : gradient];

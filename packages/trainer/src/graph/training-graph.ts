@@ -1,5 +1,6 @@
 import { type ModelOutputs, type ModelWeights, type OutputSelection, swinFace } from '@swinface/core';
 import { OnnxGraph, type OnnxValue } from '@swinface/core/onnx';
+import { isRunning, isTrainable } from '../engine/parameters.js';
 import {
   createObjectives,
   type Objective,
@@ -16,8 +17,10 @@ import { type RandomMask, type Regularisation, TrainingOps } from './training-op
 export interface TrainingGraph {
   readonly graph: OnnxGraph;
   readonly model: Uint8Array<ArrayBuffer>;
-  /** Names and shapes of the parameters as inputs; each has an output `gradient.<name>`. */
+  /** Names and shapes of the parameters as inputs. */
   readonly parameters: ReadonlyMap<string, readonly number[]>;
+  /** Names of those that are learnt; each has an output `gradient.<name>`. */
+  readonly trainable: readonly string[];
   /** What is learnt beside the network. */
   readonly learnt: readonly ObjectiveParameter[];
   readonly masks: readonly RandomMask[];
@@ -46,7 +49,7 @@ export interface RunningStatistic {
 export function recordTrainingGraph(
   selection: OutputSelection,
   weights: ModelWeights<OnnxValue>,
-  recipe: Pick<Recipe, 'batch' | 'regularisation' | 'objectives'>,
+  recipe: Pick<Recipe, 'batch' | 'regularisation' | 'frozen' | 'objectives'>,
   { forwardOnly = false, identities = 0, ...known }: { forwardOnly?: boolean } & Partial<IdentitySizes> = {},
 ): TrainingGraph {
   const { batch, regularisation } = recipe;
@@ -88,17 +91,19 @@ export function recordTrainingGraph(
       { name: runningVariance, output: `batch.${runningVariance}`, correction: count / Math.max(1, count - 1) },
     ];
   });
-  const gradients = forwardOnly ? [] : differentiate(graph, recorded.total, parameters);
+  const trainable = forwardOnly ? [] : parameters.filter(({ name }) => isTrainable(name, recipe.frozen));
+  const gradients = differentiate(graph, recorded.total, trainable);
   graph.output('total', recorded.total);
   graph.output('losses', recorded.losses);
   if (logits) graph.output('logits', logits);
   gradients.forEach((gradient, index) => {
-    graph.output(`gradient.${parameters[index]?.name}`, gradient);
+    graph.output(`gradient.${trainable[index]?.name}`, gradient);
   });
   return {
     graph,
     model: graph.toModel('swinface-trainer'),
     parameters: new Map(parameters.map(({ name, shape }) => [name, shape])),
+    trainable: trainable.map(({ name }) => name),
     learnt,
     masks: ops.masks,
     statistics,
@@ -107,8 +112,6 @@ export function recordTrainingGraph(
     tasks: recorded.tasks,
   };
 }
-
-const isRunning = (name: string) => name.endsWith('.running_mean') || name.endsWith('.running_var');
 
 const isValue = (value: unknown): value is OnnxValue =>
   typeof value === 'object' && value !== null && 'name' in value && 'shape' in value;

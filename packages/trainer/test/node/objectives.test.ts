@@ -188,8 +188,8 @@ describe('recipes', () => {
   });
 
   test('a sound one is taken, with defaults for what newer versions added', () => {
-    const { heads, thresholds, ...older } = json();
-    expect(parseRecipe(older)).toMatchObject({ heads: [], thresholds: 'fixed', model: 'swinface-nano' });
+    const { heads, thresholds, frozen, ...older } = json();
+    expect(parseRecipe(older)).toMatchObject({ heads: [], thresholds: 'fixed', frozen: [], model: 'swinface-nano' });
   });
 
   test.each([

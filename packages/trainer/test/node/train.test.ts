@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type HostTensor, selectOutputs, tensorShapes } from '@swinface/core';
 import { syntheticWeights } from '@swinface/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readAverages } from '../../src/engine/checkpoint.js';
 import { flattenWeights, initialWeights, unflattenWeights } from '../../src/engine/parameters.js';
 import { checkpointPath, train } from '../../src/train.js';
 import type { ValidationState } from '../../src/validation.js';
@@ -55,6 +56,25 @@ describe('train', () => {
     const { weights, thresholds } = a.state.validation as ValidationState;
     expect(Object.keys(weights)).toContain('Identity');
     expect(Object.values(thresholds).some((threshold) => threshold !== 0.5)).toBe(true);
+  });
+
+  test.each(['adamw', 'muon'] as const)('what is frozen stays, and the rest learns: %s', async (method) => {
+    const recipe = tinyRecipe({ frozen: ['patch_embed', 'layers.0'], length: { steps: 2 } });
+    const initial = initialWeights(TINY, recipe.seed);
+    const optimiser = { ...recipe.optimiser, method };
+    await train({ ...recipe, optimiser }, new TinySource(), { ...sitting, out: folder, initial });
+    const { tensors } = await readAverages(checkpointPath(folder));
+    const moved = [...unflattenWeights(TINY, tensors)].flatMap(([name, { data }]) =>
+      data.some((value, i) => value !== initial.get(name)?.data[i]) ? [name] : [],
+    );
+    expect(moved.filter((name) => /^backbone\.(patch_embed|layers\.0)\./.test(name))).toEqual([]);
+    const rest = [...tensorShapes(TINY).keys()].filter((name) => !/^backbone\.(patch_embed|layers\.0)\./.test(name));
+    expect(moved).toEqual(rest);
+  });
+
+  test('a name that nothing begins with is no parameter to freeze', async () => {
+    const recipe = tinyRecipe({ frozen: ['layers.9'] });
+    await expect(train(recipe, new TinySource(), { ...sitting, out: folder })).rejects.toThrow(/layers\.9/);
   });
 
   test('another seed ends elsewhere', async () => {

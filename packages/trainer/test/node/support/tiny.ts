@@ -1,4 +1,4 @@
-import { type ModelConfig, PRESETS } from '@swinface/core';
+import { embeddingLength, type ModelConfig, PRESETS } from '@swinface/core';
 import type { BatchSource, TrainingBatch } from '../../../src/batch.js';
 import { ATTRIBUTE_TASKS } from '../../../src/data/labels.js';
 import { Random } from '../../../src/data/random.js';
@@ -17,6 +17,7 @@ export const TINY: ModelConfig = {
   depths: [2, 1, 1, 1],
   heads: [1, 2, 2, 2],
   feature: 8,
+  embedding: 12,
   split: [1, 2, 2, 3],
   reduction: 2,
 };
@@ -28,6 +29,7 @@ export const tinyRecipe = (changes: Partial<Recipe> = {}): Recipe => ({
   length: { steps: 6 },
   seed: 3,
   regularisation: { dropPath: 0.2, dropout: 0.3 },
+  frozen: [],
   optimiser: {
     method: 'adamw',
     learningRate: 0.01,
@@ -92,13 +94,14 @@ export class TinySource implements BatchSource {
   constructor(
     private readonly batch = 4,
     private readonly poisoned: readonly number[] = [],
-    private readonly config: Pick<ModelConfig, 'image' | 'feature'> = TINY,
+    private readonly config: Pick<ModelConfig, 'image' | 'feature' | 'embedding'> = TINY,
   ) {}
 
   async next(): Promise<TrainingBatch> {
     const random = new Random(11, this.#step);
     const { batch } = this;
-    const { image: side, feature } = this.config;
+    const { image: side } = this.config;
+    const length = embeddingLength(this.config);
     const floats = (length: number, value: () => number) => Float32Array.from({ length }, value);
     const weight = () => floats(batch, () => (random.uniform() < 0.3 ? 0 : random.uniform(0.5, 1)));
     const softmax = Object.fromEntries(
@@ -114,8 +117,8 @@ export class TinySource implements BatchSource {
         return [name, { target, weight: weight() }];
       }),
     );
-    const target = floats(batch * feature, () => random.normal());
-    normalizeRows(target, feature);
+    const target = floats(batch * length, () => random.normal());
+    normalizeRows(target, length);
     const images = floats(batch * 3 * side * side, () => random.uniform(-1, 1));
     if (this.poisoned.includes(this.#step)) images[5] = Number.NaN;
     this.#step++;
