@@ -6,9 +6,9 @@ import * as v from 'valibot';
 import { NO_AUGMENTATION } from './data/augment.js';
 import { openTrainingSource } from './data/index.js';
 import { runEvaluate } from './evaluate/index.js';
-import { exportRun } from './export.js';
+import { exportRun, weightsToStartFrom } from './export.js';
 import { headlineMetrics } from './model-card.js';
-import { parseRecipe } from './recipe.js';
+import { parseRecipe, type Recipe } from './recipe.js';
 import { checkpointPath, train } from './train.js';
 
 /** What to compare and where the runs go. */
@@ -34,6 +34,8 @@ const studySchema = v.strictObject({
   evaluation: v.pipe(v.array(v.string()), v.minLength(1)),
   pairs: v.exactOptional(v.string()),
   base: v.record(v.string(), v.unknown()),
+  /** Changes to the base for a run that all others start from; from random weights without it. */
+  start: v.exactOptional(v.record(v.string(), v.unknown())),
   /** Changes to the base as JSON merge patches (RFC 7386), by name. */
   variants: v.record(v.string(), v.record(v.string(), v.unknown())),
 });
@@ -55,8 +57,8 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
 }
 
 /**
- * Trains the base recipe and each variant of a study with every seed, on the same budget, and judges all of them on
- * the same held-out faces. A run that has been judged is not trained again, so that a study survives interruptions.
+ * Trains the base recipe and each variant of a study with every seed, from the same start and on the same budget, and
+ * judges all of them on the same held-out faces. A run that has been judged is not trained again, so that a study survives interruptions.
  *
  * @throws {InvalidInputError} if the study or one of its recipes is not usable
  */
@@ -70,13 +72,18 @@ export async function ablate(options: AblationOptions): Promise<AblationRow[]> {
       actual: issue.received,
     });
   }
-  const { seeds, base, variants, evaluation, pairs } = parsed.output;
+  const { seeds, base, start, variants, evaluation, pairs } = parsed.output;
   const recipes = Object.entries({ base: {}, ...variants }).map(([variant, patch]) => ({
     variant,
     of: (seed: number) => parseRecipe(mergePatch(mergePatch(base, patch), { seed, data: { seed } })),
   }));
   // Every recipe is read before the first is trained.
   for (const { of } of recipes) of(0);
+  const first = start && join(out, 'start');
+  if (first) {
+    print('the start of all');
+    await learn(parseRecipe(mergePatch(base, start)), first, options);
+  }
   const rows: AblationRow[] = recipes.map(({ variant }) => ({ variant, metrics: [] }));
   for (const seed of seeds) {
     for (const [index, { variant, of }] of recipes.entries()) {
@@ -85,20 +92,7 @@ export async function ablate(options: AblationOptions): Promise<AblationRow[]> {
       if (!existsSync(results)) {
         print(`${variant}, seed ${seed}`);
         const recipe = of(seed);
-        const data = await openTrainingSource(recipe.data);
-        const parts = recipe.data.parts.map((part) => ({ ...part, split: 'val', augmentation: NO_AUGMENTATION }));
-        const held = recipe.validation ? await openTrainingSource({ ...recipe.data, parts }) : undefined;
-        await train(recipe, data.source, {
-          out: run,
-          device: 'cpu',
-          resume: existsSync(checkpointPath(run)),
-          identities: data.identities,
-          identityAttributes: data.identityAttributes,
-          ...(held ? { validation: held.source } : {}),
-          ...(options.threads === undefined ? {} : { threads: options.threads }),
-        });
-        data.close();
-        held?.close();
+        await learn(recipe, run, options, first);
         // Uncalibrated: thresholds fitted afterwards would hide what a method does to them.
         const { path } = await exportRun({ run, out: join(run, 'weights'), calibration: [] });
         const report = await runEvaluate({
@@ -115,6 +109,26 @@ export async function ablate(options: AblationOptions): Promise<AblationRow[]> {
     }
   }
   return rows;
+}
+
+/** Trains a recipe in a folder, or goes on where it was interrupted; where it was not, nothing is left to do. */
+async function learn(recipe: Recipe, run: string, { threads }: AblationOptions, from?: string): Promise<void> {
+  const data = await openTrainingSource(recipe.data);
+  const parts = recipe.data.parts.map((part) => ({ ...part, split: 'val', augmentation: NO_AUGMENTATION }));
+  const held = recipe.validation ? await openTrainingSource({ ...recipe.data, parts }) : undefined;
+  const resume = existsSync(checkpointPath(run));
+  await train(recipe, data.source, {
+    out: run,
+    device: 'cpu',
+    resume,
+    identities: data.identities,
+    identityAttributes: data.identityAttributes,
+    ...(from === undefined || resume ? {} : { initial: await weightsToStartFrom(from, recipe) }),
+    ...(held ? { validation: held.source } : {}),
+    ...(threads === undefined ? {} : { threads }),
+  });
+  data.close();
+  held?.close();
 }
 
 /** The study as a table in Markdown: mean over the seeds, and half the distance between the best and the worst seed. */

@@ -49,8 +49,8 @@ export interface ExportOptions {
 /** Enough to keep the error at low false match rates, where an estimate without it loses what it wins at high ones. */
 const SHRINKAGE = 0.3;
 
-/** What decides the length of an embedding. */
-const EMBEDDING_LAYER = /^backbone\.feature\.[23]\./;
+/** The layers that give answers: of the embedding and of every task. */
+const LAST_LAYER = /^(backbone\.feature\.[23]|om\.output_fcs\.\d+)\./;
 
 const UNCALIBRATED: ManifestCalibration = { temperatures: {}, thresholds: {}, ageIntervals: [], verification: [] };
 
@@ -94,8 +94,8 @@ const readRecipe = async (run: string): Promise<Recipe> =>
 
 /**
  * Exported weights, or the averaged weights of a run, as a start for more training. A run is the better start where
- * whitened embeddings were exported: what is learnt there are the teacher's. Where the recipe's embedding has another
- * length, the last layer of recognition begins anew.
+ * whitened embeddings were exported: what is learnt there are the teacher's. Layers that give answers begin anew where
+ * the recipe asks for others: an embedding of another length, ages as ranks, extra heads.
  *
  * @param path of a manifest, or of a run's folder
  * @throws {InvalidInputError} if they are of another network than the recipe's
@@ -109,7 +109,7 @@ export async function weightsToStartFrom(path: string, recipe: Recipe): Promise<
   const fresh = initialWeights(config, recipe.seed);
   for (const [name, shape] of tensorShapes(config)) {
     let tensor = stored.get(name);
-    if (tensor && EMBEDDING_LAYER.test(name) && tensor.shape[0] !== shape[0]) tensor = fresh.get(name);
+    if (LAST_LAYER.test(name) && tensor?.shape[0] !== shape[0]) tensor = fresh.get(name);
     if (tensor?.shape.join() !== shape.join()) {
       throw new InvalidInputError(`${path} is not a start for ${config.name}.`, {
         expected: `${name} [${shape.join(', ')}]`,

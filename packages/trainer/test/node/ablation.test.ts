@@ -2,9 +2,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ablate, ablationTable, mergePatch } from '../../src/ablation.js';
+import { Random } from '../../src/data/random.js';
+import { readAverages } from '../../src/engine/checkpoint.js';
+import { isRunning, isTrainable } from '../../src/engine/parameters.js';
 import { parseRecipe } from '../../src/recipe.js';
+import { checkpointPath } from '../../src/train.js';
 
 const STUDY = fileURLToPath(new URL('../../recipes/ablation.json', import.meta.url));
 interface Study {
@@ -19,6 +24,27 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'swinface-ablation-'));
 });
 afterEach(() => rm(folder, { recursive: true }));
+
+/** A list of faces with every label, half of them held out. */
+async function faces(count: number): Promise<string> {
+  const random = new Random(3);
+  const lines: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const noise = Buffer.from(Array.from({ length: 12 * 12 * 3 }, () => random.integer(256)));
+    const file = `${i}.png`;
+    await sharp(noise, { raw: { width: 12, height: 12, channels: 3 } })
+      .resize(112, 112)
+      .toFile(join(folder, file));
+    const labels = { age: 20 + i, gender: i % 2 ? 'male' : 'female', attributes: '01'.repeat(20), votes: { fear: 9 } };
+    const identity = String(i % 2);
+    lines.push(
+      JSON.stringify({ key: file, file, points: null, identity, ...labels, split: i < count / 2 ? 'train' : 'val' }),
+    );
+  }
+  const list = join(folder, 'faces.jsonl');
+  await writeFile(list, lines.join('\n'));
+  return list;
+}
 
 test('merge patches follow RFC 7386', () => {
   // Its own example and some of its appendix.
@@ -73,6 +99,50 @@ describe('ablate', () => {
       '| muon | 80.00 ± 10.00 | 8.00 ± 1.00 |',
     ]);
   });
+
+  test('every run begins with the start of all, and layers that give other answers begin anew', async () => {
+    const list = await faces(6);
+    const { base } = await readStudy();
+    const study = join(folder, 'study.json');
+    const frozen = ['patch_embed', 'layers', 'recognition', 'subnets.convs'];
+    const part = { list, count: 2, identities: true };
+    const changes = {
+      batch: 2,
+      frozen,
+      length: { steps: 1 },
+      optimiser: { warmUp: 0 },
+      objectives: { distillation: 'off', identity: { scale: 8, margin: 0.1, sampling: 1 } },
+      data: { cache: join(folder, 'cache'), teacher: null, parts: [part] },
+    };
+    await writeFile(
+      study,
+      JSON.stringify({
+        seeds: [1, 2],
+        evaluation: [list],
+        base: mergePatch(base, changes),
+        start: { frozen: [], seed: 9, data: { seed: 9 } },
+        variants: { 'ordinal age': { objectives: { age: { method: 'ordinal', ranks: 7 } } } },
+      }),
+    );
+    const rows = await ablate({ study, out: join(folder, 'runs'), threads: 1 });
+    expect(rows.map(({ variant, metrics }) => [variant, metrics.length])).toEqual([
+      ['base', 2],
+      ['ordinal age', 2],
+    ]);
+    const tensors = async (run: string) => (await readAverages(checkpointPath(join(folder, 'runs', run)))).tensors;
+    const start = await tensors('start');
+    for (const run of ['base-1', 'base-2', 'ordinal age-1']) {
+      const learnt = await tensors(run);
+      for (const [name, { data }] of start) {
+        if (isTrainable(name, frozen) || isRunning(name)) continue;
+        expect(learnt.get(name)?.data, `${run} ${name}`).toEqual(data);
+      }
+      expect(learnt.get('subnets.tss.0.weight')?.data, run).not.toEqual(start.get('subnets.tss.0.weight')?.data);
+    }
+    const logits = start.get('subnets.output_fcs.weight')?.shape[0] ?? Number.NaN;
+    // Six thresholds in the place of one age.
+    expect((await tensors('ordinal age-1')).get('subnets.output_fcs.weight')?.shape[0]).toBe(logits + 5);
+  }, 60_000); // trains five runs for a step and judges four
 
   test('refuses a study with one seed, and a variant that is no recipe, before anything is trained', async () => {
     const { base } = await readStudy();
