@@ -1,5 +1,5 @@
 import type { ExtraTask, ModelConfig, Task } from '@swinface/core';
-import type { Recipe } from './recipe.js';
+import type { AgeRecipe } from './objectives/age.js';
 
 /** The 17 facial action units of the coupling with expressions, by their FACS numbers. */
 export const ACTION_UNITS = [1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 15, 17, 20, 23, 24, 25, 26] as const;
@@ -32,7 +32,7 @@ export const HEADS: Readonly<Record<'action-units' | 'landmarks' | 'race', Extra
 /** A network with the heads and the kind of age that a recipe asks for. */
 export function withHeads(
   config: ModelConfig,
-  { heads, objectives }: Pick<Recipe, 'heads' | 'objectives'>,
+  { heads, objectives }: { heads: readonly (keyof typeof HEADS)[]; objectives: { age: AgeRecipe } },
 ): ModelConfig {
   const { method, ranks } = objectives.age;
   const age: Task = { name: 'Age', kind: 'ordinal', logits: ranks - 1 };

@@ -1,14 +1,23 @@
-import type { Step } from '../build.js';
-import type { TuneOptions } from './tune.js';
+import type { encodeStep, Step } from '../build.js';
+
+/** Where single kernels are run. */
+export interface TrialOptions {
+  readonly device: GPUDevice;
+  /** Handed over, not imported: what is loaded for tuning alone then shares no code, and little has to be loaded. */
+  readonly encode: typeof encodeStep;
+  /** The run's uniform, which is written. */
+  readonly uniform: GPUBuffer;
+  readonly faces: number;
+}
 
 /** Runs single kernels of a program, between its runs, on the program's own buffers: every run computes them anew. */
 export class Trial {
   readonly #device: GPUDevice;
   readonly #uniform: GPUBuffer;
   readonly #faces: number;
-  readonly #encodeStep: TuneOptions['encode'];
+  readonly #encodeStep: TrialOptions['encode'];
 
-  constructor({ device, uniform, faces, encode }: Pick<TuneOptions, 'device' | 'uniform' | 'faces' | 'encode'>) {
+  constructor({ device, uniform, faces, encode }: TrialOptions) {
     this.#device = device;
     this.#uniform = uniform;
     this.#faces = faces;

@@ -1,19 +1,13 @@
-import type { encodeStep, Step } from '../build.js';
+import type { Step } from '../build.js';
 import type { Findings } from './findings.js';
 import { race } from './race.js';
-import { agree, Trial } from './trial.js';
+import { agree, Trial, type TrialOptions } from './trial.js';
 
-export interface TuneOptions {
-  readonly device: GPUDevice;
+export interface TuneOptions extends TrialOptions {
   /** Kernels that have no finding, one by each identity. */
   readonly open: ReadonlyMap<string, Step>;
   /** The step in every other way that this device has, as they compile. */
   readonly others: (step: Step) => AsyncIterable<Step>;
-  /** Handed over, not imported: what is loaded for tuning alone then shares no code, and little has to be loaded. */
-  readonly encode: typeof encodeStep;
-  /** The run's uniform, which is written. */
-  readonly uniform: GPUBuffer;
-  readonly faces: number;
   /** Of earlier times. */
   readonly known: Findings;
   /** Most milliseconds of measuring, besides compiling; what has begun is finished. */
