@@ -71,6 +71,21 @@ test('each variant of the committed study is a sound recipe, and differs from th
   }
 });
 
+test('a difference counts where it is more than the scatter that is not common to a row or a seed', () => {
+  const row = (variant: string, ...shares: number[]) => ({ variant, metrics: shares.map((share) => ({ share })) });
+  // The second seed is better by ten in all rows but one.
+  const rows = [row('base', 0.5, 0.6), row('better', 0.53, 0.63), row('unsteady', 0.46, 0.6), row('worse', 0.44, 0.54)];
+  // Residuals of 0.5, and of 1.5 in one row: a variance of (6 * 0.5² + 2 * 1.5²) / 3 = 2, and twice its root is 2.83.
+  expect(ablationTable(rows).slice(2)).toEqual([
+    '| base | 55.00 ± 5.00 |',
+    '| better | 58.00 (**+3.00**) |',
+    '| unsteady | 53.00 (-2.00) |',
+    '| worse | 49.00 (**-6.00**) |',
+    '| noise | ± 2.83 |',
+  ]);
+  expect(ablationTable(rows.slice(0, 1)).slice(2)).toEqual(['| base | 55.00 ± 5.00 |', '| noise |  |']);
+});
+
 describe('ablate', () => {
   test('does not train again what has been judged', async () => {
     const study = join(folder, 'study.json');
@@ -96,7 +111,8 @@ describe('ablate', () => {
       '| variant | set gender accuracy | set age mean absolute error |',
       '|---|---|---|',
       '| base | 55.00 ± 5.00 | 5.50 ± 0.50 |',
-      '| muon | 80.00 ± 10.00 | 8.00 ± 1.00 |',
+      '| muon | 80.00 (**+25.00**) | 8.00 (**+2.50**) |',
+      '| noise | ± 10.00 | ± 1.00 |',
     ]);
   });
 
