@@ -127,8 +127,14 @@ export class Network {
         return await this.#runOn(backend, image, transforms, signal, watch);
       } catch (error) {
         signal.throwIfAborted();
-        if (attempt === MOST_LOSSES || error instanceof InvalidInputError) throw error;
+        if (error instanceof InvalidInputError) throw error;
         if (!(await untilAborted(this.#wasLost(backend, error), signal))) throw error;
+        if (attempt === MOST_LOSSES) {
+          throw new DeviceLostError(`The GPU device was lost ${attempt + 1} times, each time at these faces.`, {
+            hint: 'Create the analyzer with the option engine: "wasm".',
+            cause: error,
+          });
+        }
       }
     }
   }

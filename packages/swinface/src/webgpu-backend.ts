@@ -1,6 +1,6 @@
 import { GpuWarp } from '@swinface/alignment';
 import { assembleWeights, foldWeights, type OutputSelection } from '@swinface/core';
-import { type CompileOptions, requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
+import { type CompileOptions, isSoftware, requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
 import { anySignal } from './abort.js';
 import type { Backend, BackendInput } from './backend.js';
 import type { TuningOption } from './types.js';
@@ -31,7 +31,7 @@ export async function openWebGpuBackend(
     if (!shared) device.destroy();
   };
   try {
-    warp = await GpuWarp.create(device);
+    warp = await GpuWarp.create(device, !isSoftware(device.adapterInfo));
     const weightsOf = weightsFor(input, anySignal(signal, ended.signal));
     const storage = storageOf(model.manifest);
     for (const { selection } of groups) {

@@ -44,17 +44,28 @@ export class GpuWarp implements Disposable {
   readonly #fromExternal: GPUComputePipeline;
   /** Parameters per target and face: commands for different faces may wait in one encoder without overwriting. */
   readonly #parameters = new Map<GPUBuffer, GPUBuffer>();
-  #importsFrames = true;
+  #importsFrames: boolean;
   #disposed = false;
 
-  private constructor(device: GPUDevice, fromTexture: GPUComputePipeline, fromExternal: GPUComputePipeline) {
+  private constructor(
+    device: GPUDevice,
+    importsFrames: boolean,
+    fromTexture: GPUComputePipeline,
+    fromExternal: GPUComputePipeline,
+  ) {
     this.#device = device;
+    this.#importsFrames = importsFrames;
     this.#fromTexture = fromTexture;
     this.#fromExternal = fromExternal;
   }
 
-  /** Compiles the two kernels asynchronously. */
-  static async create(device: GPUDevice): Promise<GpuWarp> {
+  /**
+   * Compiles the two kernels asynchronously.
+   *
+   * @param importsFrames whether video frames are read in place where the browser can; else they are copied, as they had
+   *   better be on a software adapter: Chromium 150 takes a device from the page that imports a frame there
+   */
+  static async create(device: GPUDevice, importsFrames = true): Promise<GpuWarp> {
     const pipeline = (label: string, source: string): Promise<GPUComputePipeline> =>
       device.createComputePipelineAsync({
         label,
@@ -63,6 +74,7 @@ export class GpuWarp implements Disposable {
       });
     return new GpuWarp(
       device,
+      importsFrames,
       ...(await Promise.all([
         pipeline('alignment.warp.texture', textureSource),
         pipeline('alignment.warp.external', externalSource),
@@ -72,7 +84,7 @@ export class GpuWarp implements Disposable {
 
   /**
    * Makes a decoded image readable for the kernel: a bitmap is copied to a texture, a video frame is read in place where
-   * the browser can (it must stay undisposed until the commands were submitted).
+   * it may and can be (it must stay undisposed until the commands were submitted).
    *
    * @throws {InvalidInputError} if the image is larger than a texture of this device may be
    * @throws {DisposedError} after `dispose`
