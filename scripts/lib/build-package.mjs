@@ -35,10 +35,17 @@ function externals(manifest) {
   };
 }
 
-/** `new URL('./worker.js', import.meta.url)`, and the same on its way through the bundler. */
-/** A file of the package that is named by its address: a worker, a script for another process. */
+/** A file of the package that is named by its address (a worker, a script for another process), and the same on its way through the bundler. */
 const FILE_URL = /new URL\(["'](\.{1,2}\/.+?\.js)["'], import\.meta\.url\)/g;
 const PLACEHOLDER = /new URL\("src:(.+?)", import_meta_url\)/g;
+
+/** A built file and all that it imports, sooner or later. */
+function importedBy(bundle, file, seen = new Set()) {
+  if (seen.has(file) || !bundle[file]) return seen;
+  seen.add(file);
+  for (const next of [...bundle[file].imports, ...bundle[file].dynamicImports]) importedBy(bundle, next, seen);
+  return seen;
+}
 
 /**
  * Leaves `new URL('./worker.js', import.meta.url)` for the application's bundler to find the file: Vite itself would put a
@@ -67,6 +74,11 @@ const keepFileUrls = (src, entries) => ({
       if (chunk.type !== 'chunk') continue;
       chunk.code = chunk.code.replaceAll(PLACEHOLDER, (_, file) => {
         if (!bundle[file]) throw new UserError(`${chunk.fileName} names ${file}, which is not built`);
+        if (importedBy(bundle, file).has(chunk.fileName)) {
+          throw new UserError(
+            `${chunk.fileName} names ${file}, which imports it: Turbopack waits for ever for such a script`,
+          );
+        }
         const path = posix.relative(posix.dirname(chunk.fileName), file);
         return `new URL("${path.startsWith('.') ? path : `./${path}`}", import_meta_url)`;
       });

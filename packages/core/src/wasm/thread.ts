@@ -1,7 +1,7 @@
 /** One of the threads that compute the network together; started by `ThreadPool`, ended by being terminated. */
 import { bindKernels } from './module.js';
 import { runStep } from './steps.js';
-import { CONTROL, sharesFor, type ThreadMessage, type ThreadSetup } from './threads.js';
+import { CONTROL, sharesFor, type ThreadMessage, type ThreadSetup } from './thread-protocol.js';
 
 /** Looks at the barrier before the thread goes to sleep: others are usually done within microseconds. */
 const SPINS = 2000;
