@@ -72,8 +72,9 @@ function figure(explanation: TaskExplanation, { picture, mirrored = false }: Loo
   const { task, answer, levels } = explanation;
   const title = task === 'Age' ? 'Apparent age' : `${task}: ${answer}`;
   const canvas = drawHeatMap(picture, explanation, { mirrored });
+  const place = strongestPlace(explanation, { mirrored });
   canvas.role = 'img';
-  canvas.ariaLabel = `${title}: ${inWords(strongestPlace(explanation, { mirrored }))}`;
+  canvas.ariaLabel = `${title}: ${inWords(place)}`;
   const most = Math.max(...levels, 1e-9);
   const bars = levels.map((level, i) => {
     const bar = h('span', { class: 'level', title: LEVELS[i] });
@@ -86,7 +87,8 @@ function figure(explanation: TaskExplanation, { picture, mirrored = false }: Loo
     'figure',
     { 'data-task': task },
     canvas,
-    h('figcaption', {}, title),
+    // Of a picture where nothing glows, eyes too want to be told that this is the answer.
+    h('figcaption', {}, place ? title : `${title}; ${inWords(place)}`),
     h(
       'div',
       { class: 'levels', role: 'img', 'aria-label': `Levels of the network, beside the strongest: ${spread}` },
