@@ -1,20 +1,6 @@
-import { InvalidInputError } from '@swinface/core';
-import type { FivePoints, Point } from './types.js';
-
-/** Side of the aligned crop in pixels: what the network takes. */
-export const CROP_SIZE = 112;
-
-/**
- * Where the five points of a face lie in a tight 112x112 crop, pixels: the template that ArcFace made customary and
- * that SwinFace's recognition, expression, age and gender were trained on.
- */
-export const ARCFACE_TEMPLATE: FivePoints = [
-  [38.2946, 51.6963],
-  [73.5318, 51.5014],
-  [56.0252, 71.7366],
-  [41.5493, 92.3655],
-  [70.7299, 92.2041],
-];
+import { isVector, requireInput, requireNumbers } from './checks.js';
+import { InvalidInputError } from './errors.js';
+import type { Point } from './points.js';
 
 /**
  * A rotation, uniform scaling and shift, without reflection: (x, y) -> (a x - b y + tx, b x + a y + ty).
@@ -25,6 +11,16 @@ export interface Similarity {
   readonly b: number;
   readonly tx: number;
   readonly ty: number;
+}
+
+const requireSimilarity = (transform: unknown): void =>
+  requireNumbers('A transform', transform, ['a', 'b', 'tx', 'ty']);
+
+const isPoint = (value: unknown): value is Point => isVector(value) && value.length >= 2;
+
+function requirePoints(points: unknown): void {
+  const usable = Array.isArray(points) && points.every(isPoint);
+  requireInput(usable, 'The points to align by', 'a list of points [x, y]', points);
 }
 
 /** Points closer together than this (root mean square about their mean, pixels) give no direction to align by. */
@@ -38,14 +34,16 @@ const SMALLEST_SPREAD = 1e-3;
  *   finite, points of `from` that all coincide, or points that no rotation relates to `to` (scale zero)
  */
 export function estimateSimilarity(from: readonly Point[], to: readonly Point[]): Similarity {
+  requirePoints(from);
+  requirePoints(to);
   if (from.length !== to.length || from.length < 2) {
     throw new InvalidInputError('A similarity transform needs pairs of points.', {
       expected: 'two lists of the same length, at least 2',
       actual: `${from.length} and ${to.length} points`,
     });
   }
-  const [fromX, fromY] = mean(from);
-  const [toX, toY] = mean(to);
+  const [fromX, fromY] = meanOf(from);
+  const [toX, toY] = meanOf(to);
   let spread = 0;
   let real = 0;
   let imaginary = 0;
@@ -78,7 +76,7 @@ export function estimateSimilarity(from: readonly Point[], to: readonly Point[])
   return { a, b, tx: toX - (a * fromX - b * fromY), ty: toY - (b * fromX + a * fromY) };
 }
 
-function mean(points: readonly Point[]): [number, number] {
+function meanOf(points: readonly Point[]): [number, number] {
   let x = 0;
   let y = 0;
   for (const point of points) {
@@ -88,37 +86,29 @@ function mean(points: readonly Point[]): [number, number] {
   return [x / points.length, y / points.length];
 }
 
-/**
- * The transform from source pixels to pixels of an aligned 112x112 crop.
- *
- * @param zoom 1 is the tight crop of the template; below 1 the template shrinks about the crop's centre, so more of the
- *   head is seen (the loose crop for hair and neck)
- * @throws {InvalidInputError} if the points cannot be aligned or `zoom` is not a positive number
- */
-export function cropTransform(points: FivePoints, zoom = 1): Similarity {
-  if (!(zoom > 0 && Number.isFinite(zoom))) {
-    throw new InvalidInputError('The zoom of a crop must be positive.', { expected: '> 0', actual: String(zoom) });
-  }
-  const shift = (CROP_SIZE / 2) * (1 - zoom);
-  const template = ARCFACE_TEMPLATE.map(([x, y]): Point => [x * zoom + shift, y * zoom + shift]);
-  return estimateSimilarity(points, template);
-}
-
-/** `transform` applied to a point. */
-export function applySimilarity({ a, b, tx, ty }: Similarity, [x, y]: Point): Point {
+/** `transform` applied to a point. @throws {InvalidInputError} unless these are one and one */
+export function applySimilarity(transform: Similarity, point: Point): Point {
+  requireSimilarity(transform);
+  requireInput(isPoint(point), 'The argument "point"', 'a point [x, y]', point);
+  const { a, b, tx, ty } = transform;
+  const [x, y] = point;
   return [a * x - b * y + tx, b * x + a * y + ty];
 }
 
-/** The transform that undoes `transform`. @throws {InvalidInputError} if its scale is zero */
-export function invertSimilarity({ a, b, tx, ty }: Similarity): Similarity {
+/** The transform that undoes `transform`. @throws {InvalidInputError} if it is none, or its scale is zero */
+export function invertSimilarity(transform: Similarity): Similarity {
+  requireSimilarity(transform);
+  const { a, b, tx, ty } = transform;
   const squaredScale = a * a + b * b;
   if (!(squaredScale > 0)) throw new InvalidInputError('A transform of scale zero has no inverse.');
   const [c, d] = [a / squaredScale, -b / squaredScale];
   return { a: c, b: d, tx: -(c * tx - d * ty), ty: -(d * tx + c * ty) };
 }
 
-/** The transform that applies `first`, then `second`. */
+/** The transform that applies `first`, then `second`. @throws {InvalidInputError} unless both are transforms */
 export function composeSimilarities(second: Similarity, first: Similarity): Similarity {
+  requireSimilarity(second);
+  requireSimilarity(first);
   const [tx, ty] = applySimilarity(second, [first.tx, first.ty]);
   return {
     a: second.a * first.a - second.b * first.b,

@@ -5,13 +5,13 @@ import {
   cropTransform,
   estimateSimilarity,
   type FivePoints,
+  InvalidInputError,
   invertSimilarity,
   type Point,
   type Similarity,
-} from '@swinface/alignment';
-import { InvalidInputError } from '@swinface/core';
+} from '@swinface/geometry';
+import { seededRandom } from '@swinface/testing';
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../support/pictures.js';
 
 const transform = (scale: number, degrees: number, tx: number, ty: number): Similarity => {
   const angle = (degrees * Math.PI) / 180;
