@@ -1,3 +1,4 @@
+import { isObject, requireInput, requireNumbers } from '@swinface/geometry';
 import { InvalidInputError } from './errors.js';
 
 /**
@@ -28,20 +29,11 @@ export interface ExtraTask {
   readonly task: Task;
 }
 
-/** Every size of the network, as data. Field names are the paper's; `split` and `reduction` its Fig. 3 and 4. */
-export interface ModelConfig {
+/** What is the same whatever the trunk. Field names are the paper's; `split` and `reduction` its Fig. 3 and 4. */
+export interface FaceConfig {
   readonly name: string;
   /** Side of the square RGB input in pixels. */
   readonly image: number;
-  readonly patch: number;
-  /** Channels after the patch embedding; doubled by each patch merging. */
-  readonly embed: number;
-  readonly depths: readonly [number, number, number, number];
-  readonly heads: readonly [number, number, number, number];
-  /** Side of an attention window, and of the last feature map. */
-  readonly window: number;
-  /** Hidden width of a block's MLP over its width. */
-  readonly mlp: number;
   /** Length of each subnet's feature vector, and of the recognition embedding unless `embedding` says otherwise. */
   readonly feature: number;
   /** Length of the recognition embedding; `feature` by default, as in the paper. */
@@ -54,6 +46,49 @@ export interface ModelConfig {
   /** Heads added after the paper's; their `om.output_fcs` follow the last of `subnets`. */
   readonly extraTasks?: readonly ExtraTask[];
 }
+
+/** On a Swin Transformer, the paper's trunk; it is meant where a config names none. */
+export interface SwinConfig extends FaceConfig {
+  readonly trunk?: never;
+  readonly patch: number;
+  /** Channels after the patch embedding; doubled by each patch merging. */
+  readonly embed: number;
+  readonly depths: readonly [number, number, number, number];
+  readonly heads: readonly [number, number, number, number];
+  /** Side of an attention window, and of the last feature map. */
+  readonly window: number;
+  /** Hidden width of a block's MLP over its width. */
+  readonly mlp: number;
+}
+
+/** One stage of MobileFaceNet: a bottleneck that halves the map, then residual ones. */
+export interface MobileFaceStage {
+  readonly channels: number;
+  /** Width inside the bottleneck that halves. */
+  readonly entry: number;
+  /** Width inside the residual bottlenecks. */
+  readonly inner: number;
+  /** Residual bottlenecks. */
+  readonly blocks: number;
+}
+
+/** Sizes of a MobileFaceNet (arXiv:1804.07573). */
+export interface MobileFaceTrunk {
+  readonly kind: 'mobileface';
+  /** Channels after the first convolution. */
+  readonly stem: number;
+  readonly stages: readonly [MobileFaceStage, MobileFaceStage, MobileFaceStage];
+  /** Channels of the last feature map. */
+  readonly top: number;
+}
+
+/** On a MobileFaceNet, whose own embedding is the identity. */
+export interface MobileFaceConfig extends FaceConfig {
+  readonly trunk: MobileFaceTrunk;
+}
+
+/** Every size of the network, as data. */
+export type ModelConfig = SwinConfig | MobileFaceConfig;
 
 const softmax = (name: string, labels: readonly string[]): Task =>
   Object.freeze({ name, kind: 'softmax', logits: labels.length, labels: Object.freeze([...labels]) });
@@ -104,14 +139,29 @@ export const SUBNETS: readonly Subnet[] = /* @__PURE__ */ (() =>
 /** Name of the identity embedding among the outputs. */
 export const RECOGNITION = 'Recognition';
 
-const preset = (
-  config: Omit<ModelConfig, 'image' | 'patch' | 'window' | 'mlp' | 'reduction' | 'subnets'>,
-): ModelConfig =>
+const preset = (config: Omit<SwinConfig, 'image' | 'patch' | 'window' | 'mlp' | 'reduction' | 'subnets'>): SwinConfig =>
   Object.freeze({ image: 112, patch: 2, window: 7, mlp: 4, reduction: 16, subnets: SUBNETS, ...config });
 
-/** The paper's network (67.8 M parameters) and a family of smaller ones with the same plan. */
+/** MobileFaceNet as published for recognition: 1.2 M parameters. */
+export const MOBILEFACE: MobileFaceTrunk = /* @__PURE__ */ (() =>
+  Object.freeze<MobileFaceTrunk>({
+    kind: 'mobileface',
+    stem: 64,
+    stages: [
+      { channels: 64, entry: 128, inner: 128, blocks: 4 },
+      { channels: 128, entry: 256, inner: 256, blocks: 6 },
+      { channels: 128, entry: 512, inner: 256, blocks: 2 },
+    ],
+    top: 512,
+  }))();
+
+/**
+ * The paper's network (67.8 M parameters), a family of smaller ones with the same plan, and `swinface-mobile`: the paper's
+ * subnets on a trunk that was trained for recognition.
+ */
 export const PRESETS: Readonly<
-  Record<'swinface-nano' | 'swinface-micro' | 'swinface-small' | 'swinface-t', ModelConfig>
+  Record<'swinface-nano' | 'swinface-micro' | 'swinface-small' | 'swinface-t', SwinConfig> &
+    Record<'swinface-mobile', MobileFaceConfig>
 > = /* @__PURE__ */ (() =>
   Object.freeze({
     'swinface-nano': preset({
@@ -146,11 +196,55 @@ export const PRESETS: Readonly<
       feature: 512,
       split: [47, 93, 186, 186],
     }),
+    'swinface-mobile': Object.freeze<MobileFaceConfig>({
+      name: 'swinface-mobile',
+      image: 112,
+      trunk: MOBILEFACE,
+      feature: 64,
+      embedding: 512,
+      split: [8, 16, 24, 16],
+      reduction: 4,
+      subnets: SUBNETS,
+    }),
   }))();
 
-/** Length F of a network's recognition embedding. */
-export const embeddingLength = ({ feature, embedding = feature }: Pick<ModelConfig, 'feature' | 'embedding'>): number =>
-  embedding;
+/** Length F of a network's recognition embedding. @throws {InvalidInputError} unless the config says it */
+export function embeddingLength(config: Pick<ModelConfig, 'feature' | 'embedding'>): number {
+  requireNumbers('The argument "config"', config, ['feature']);
+  return config.embedding ?? config.feature;
+}
+
+const isTask = (task: unknown): boolean =>
+  isObject(task) && typeof task.name === 'string' && typeof task.kind === 'string' && typeof task.logits === 'number';
+
+const isSubnet = (net: unknown): boolean =>
+  isObject(net) && typeof net.name === 'string' && Array.isArray(net.tasks) && net.tasks.every(isTask);
+
+const isExtraTask = (extra: unknown): boolean =>
+  isObject(extra) && typeof extra.subnet === 'string' && isTask(extra.task);
+
+const areNumbers = (list: readonly unknown[]): boolean => list.every((entry) => typeof entry === 'number');
+
+const areFour = (list: unknown): boolean => Array.isArray(list) && list.length === 4 && areNumbers(list);
+
+const isTrunk = (trunk: unknown): boolean =>
+  isObject(trunk) && Array.isArray(trunk.stages) && trunk.stages.length === 3 && trunk.stages.every(isObject);
+
+const isSwin = ({ embed, patch, window, mlp, depths, heads }: Readonly<Record<string, unknown>>): boolean =>
+  areNumbers([embed, patch, window, mlp]) && areFour(depths) && areFour(heads);
+
+/** @throws {InvalidInputError} unless this has what a config has; what its sizes mean together `parseManifest` checks */
+function requireConfig(config: unknown): void {
+  const isConfig =
+    isObject(config) &&
+    Array.isArray(config.subnets) &&
+    config.subnets.every(isSubnet) &&
+    (config.extraTasks === undefined || (Array.isArray(config.extraTasks) && config.extraTasks.every(isExtraTask))) &&
+    areNumbers([config.feature, config.image, config.reduction]) &&
+    areFour(config.split) &&
+    ('trunk' in config ? isTrunk(config.trunk) : isSwin(config));
+  requireInput(isConfig, 'The argument "config"', 'the config of a manifest or a preset', config);
+}
 
 /** A task with its place in the checkpoint. */
 export interface PlacedTask {
@@ -161,24 +255,14 @@ export interface PlacedTask {
   readonly index: number;
 }
 
-/** Every analysis task in checkpoint order, extra heads last. */
+/** Every analysis task in checkpoint order, extra heads last. @throws {InvalidInputError} unless this is a config */
 export function placedTasks(config: ModelConfig): readonly PlacedTask[] {
+  requireConfig(config);
   const placed = config.subnets.flatMap((net, subnet) => net.tasks.map((task) => ({ task, subnet })));
   for (const { subnet, task } of config.extraTasks ?? []) {
     placed.push({ task, subnet: config.subnets.findIndex((net) => net.name === subnet) });
   }
   return placed.map((entry, index) => ({ ...entry, index }));
-}
-
-/** Channels of stage s (0..3) before its patch merging. */
-export const stageWidth = (config: ModelConfig, stage: number): number => config.embed * 2 ** stage;
-
-/** Side of the token map of stage s (0..3) before its patch merging. */
-export const stageSize = (config: ModelConfig, stage: number): number => config.image / config.patch / 2 ** stage;
-
-/** [channels, side] of the feature maps FM1..FM4. */
-export function levelShapes(config: ModelConfig): readonly (readonly [channels: number, side: number])[] {
-  return [1, 2, 3, 3].map((stage) => [stageWidth(config, stage), stageSize(config, stage)] as const);
 }
 
 /** Which outputs one compiled network computes; made by {@link selectOutputs}. */
@@ -203,9 +287,11 @@ export interface SelectedTask extends PlacedTask {
  * Picks outputs by name ("Recognition", "Age", "Eyeglasses" ...); all of them by default.
  * Subnets no chosen task needs are left out of the computation.
  *
- * @throws {InvalidInputError} if a name is unknown or the list is empty.
+ * @throws {InvalidInputError} if a name is unknown, the list is empty, or this is no config
  */
 export function selectOutputs(config: ModelConfig, names?: readonly string[]): OutputSelection {
+  const areNames = names === undefined || (Array.isArray(names) && names.every((name) => typeof name === 'string'));
+  requireInput(areNames, 'The argument "names" of selectOutputs', 'a list of names', names);
   const all = placedTasks(config);
   if (names) {
     const known = new Set([RECOGNITION, ...all.map(({ task }) => task.name)]);

@@ -11,10 +11,73 @@ export interface WindowAttentionShape {
   readonly shift: number;
 }
 
+/** Zeros that a convolution or a pooling finds beyond each border of a token map, in tokens. */
+export interface Padding {
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+  readonly left: number;
+}
+
+/** How a window of tokens slides over a token map; the result has {@link windowedSides}. */
+export interface SlidingWindow {
+  /** Height and width of the token map that is read. */
+  readonly sides: readonly [height: number, width: number];
+  /** Height and width of the window. */
+  readonly kernel: readonly [height: number, width: number];
+  /** Tokens from one window to the next, in both directions. */
+  readonly stride: number;
+  readonly padding: Padding;
+}
+
+/** A convolution's sliding window, and which inputs an output reads: all (1 group), or its own channel's (C groups). */
+export interface ConvolutionShape extends SlidingWindow {
+  readonly groups: number;
+}
+
+/** Sides of the token map that a sliding window makes. */
+export function windowedSides({ sides, kernel, stride, padding }: SlidingWindow): readonly [number, number] {
+  const [height, width] = sides;
+  const { top, right, bottom, left } = padding;
+  return [
+    Math.floor((height + top + bottom - kernel[0]) / stride) + 1,
+    Math.floor((width + left + right - kernel[1]) / stride) + 1,
+  ];
+}
+
+/** A block of a token map: rows `top` to `bottom`, columns `left` to `right`, ends left out. */
+export interface PyramidBlock {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/**
+ * The blocks of a spatial pyramid in the order of its features: for n = 1..levels, n x n blocks row by row. Where n does
+ * not divide a side, neighbours overlap by one row or column, so that no block is empty as long as n is at most the side.
+ */
+export function pyramidBlocks(
+  [height, width]: readonly [height: number, width: number],
+  levels: number,
+): readonly PyramidBlock[] {
+  return Array.from({ length: levels }, (_, level) => level + 1).flatMap((n) =>
+    Array.from({ length: n * n }, (_, block) => {
+      const [i, j] = [Math.floor(block / n), block % n];
+      return {
+        top: Math.floor((i * height) / n),
+        bottom: Math.ceil(((i + 1) * height) / n),
+        left: Math.floor((j * width) / n),
+        right: Math.ceil(((j + 1) * width) / n),
+      };
+    }),
+  );
+}
+
 /** Which subnet of the stack each row of the task outputs reads. */
 export type RowSubnets = readonly number[];
 
-/** Scale and shift after normalisation over the last axis. */
+/** Scale and shift after normalization over the last axis. */
 export interface LayerNormWeights<T> {
   readonly weight: T; // [C]
   readonly bias: T; // [C]
@@ -26,7 +89,7 @@ export interface LinearWeights<T> {
   readonly bias?: T; // [O], or [S, O]
 }
 
-/** Batch normalisation with its running statistics. */
+/** Batch normalization with its running statistics. */
 export interface BatchNormWeights<T> {
   readonly weight: T; // [C], or [S, F]
   readonly bias: T;
@@ -40,14 +103,20 @@ export interface ChannelAttentionWeights<T> {
   readonly fc2: LinearWeights<T>; // mlp.3 [S, F, F / reduction]
 }
 
+/** Squeeze and excite (arXiv:1709.01507) as EfficientNet has it: C channels squeezed to R. */
+export interface SqueezeExciteWeights<T> {
+  readonly reduce: LinearWeights<T>; // [R, C]
+  readonly expand: LinearWeights<T>; // [C, R]
+}
+
 /**
- * The operations SwinFace is made of. `T` is whatever an executor computes with: a float64 array, a tf.Tensor,
+ * The operations that the networks are made of. `T` is whatever an executor computes with: a float64 array, a tf.Tensor,
  * a node of a GPU plan, a value name of an ONNX graph. Weights are `T`s too. Operations never change their inputs.
  */
 export interface Ops<T> {
   /** Non-overlapping p x p patches times `weight` [C, 3, p, p], plus `bias`: [B, 3, H, W] -> [B, (H/p)*(W/p), C]. */
   patchEmbed(image: T, weights: LinearWeights<T>): T;
-  /** Normalisation over the last axis with biased variance and eps 1e-5, then scale and shift. */
+  /** Normalization over the last axis with biased variance and eps 1e-5, then scale and shift. */
   layerNorm(x: T, weights: LayerNormWeights<T>): T;
   /**
    * x W^T + b over the last axis. `weight` is [O, I] for any x [..., I];
@@ -81,12 +150,42 @@ export interface Ops<T> {
   /** Maximum over the tokens: [S, B, L, F] -> [S, B, F]. */
   maxTokens(x: T): T;
   /**
-   * Batch normalisation over the last axis with eps 2e-5: [B, C], or [S, B, F] with weights [S, F].
+   * Batch normalization over the last axis with eps 2e-5: [B, C], or [S, B, F] with weights [S, F].
    * Running statistics at inference; a training executor uses the batch's own.
    */
   batchNorm(x: T, weights: BatchNormWeights<T>): T;
   /** All task outputs at once: logit r of a face is `weight[r]` . x[rows[r], face] + `bias[r]`: [S, B, F] -> [B, R]. */
   taskOutputs(x: T, weights: LinearWeights<T>, rows: RowSubnets): T;
+  // ---- convolutional networks: token maps [B, H*W, C] of any sides ----
+
+  /** A picture's planes as a token map: [B, C, H, W] -> [B, H*W, C]. */
+  imageTokens(image: T): T;
+  /**
+   * Convolution (cross-correlation, as in every framework) with bias: [B, H*W, C] -> [B, H'*W', O].
+   * `weight` is [O, C / groups, kernel height, kernel width]. A 1x1 convolution of stride 1 is `linear`.
+   */
+  convolution(x: T, weights: LinearWeights<T>, shape: ConvolutionShape): T;
+  /** x where positive, `slope` [C] times x elsewhere, over the last axis. */
+  prelu(x: T, slope: T): T;
+  /** x * sigmoid(x). */
+  silu(x: T): T;
+  /** Maximum over sliding windows, padding left out: [B, H*W, C] -> [B, H'*W', C]. */
+  maxPool(x: T, window: SlidingWindow): T;
+  /** Appends channels of zeros: [B, L, C] -> [B, L, channels]. */
+  padChannels(x: T, channels: number): T;
+  /**
+   * Bilinear resizing between pixel centres ("half pixel": output i reads at (i + 0.5) * from / to - 0.5, clamped to the
+   * border): [B, H*W, C] -> [B, H'*W', C].
+   */
+  resizeBilinear(x: T, from: readonly [height: number, width: number], to: readonly [height: number, width: number]): T;
+  /** x * sigmoid(expand(silu(reduce(mean over tokens)))): [B, L, C] -> [B, L, C]. */
+  squeezeExcite(x: T, weights: SqueezeExciteWeights<T>): T;
+  /**
+   * Spatial pyramid of maxima (DMM-CNN, arXiv:2002.03683): the maxima over each of
+   * {@link pyramidBlocks}: [B, H*W, C] -> [B, (1 + 4 + ... + levels^2) C], block by block.
+   */
+  pyramidMax(x: T, sides: readonly [height: number, width: number], levels: number): T;
+
   /** Identity at inference. `depth` in [0, 1] is the block's place in the network, by which training scales its drop rate. */
   dropPath(x: T, depth: number): T;
   /** Identity at inference. */
