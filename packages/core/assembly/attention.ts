@@ -3,8 +3,8 @@
  * partition and the shift move is read and written in place, by the tokens' order.
  */
 import { exp, max4, sum4 } from './math';
-import { interleave6, interleave8 } from './pack';
-import { COLUMN_STEP, COLUMNS, ROWS, tile } from './tile';
+import { interleave8 } from './pack';
+import { COLUMN_STEP, COLUMNS, NONE, ROWS, tile } from './tile';
 
 // Members of an attention's description, all i32.
 const QKV = 0;
@@ -27,9 +27,9 @@ const ZEROS = 40;
 /** f32 d^-0.5 */
 const SCALE = 44;
 
-const ADDRESSES = 0;
+const COLUMN_ADDRESSES = 0;
 const PARTIAL_TILE = 64;
-const BUFFERS = 320;
+const BUFFERS = 256;
 
 /** Whole tiles of rows, and of columns, that cover `count`. */
 function up(count: i32, step: i32): i32 {
@@ -53,11 +53,11 @@ export function attention(p: usize, begin: i32, end: i32, scratch: usize): void 
   const rows = up(area, ROWS);
   const columns = up(area, COLUMNS);
   const padded = up(width, COLUMNS);
-  const a = scratch + BUFFERS;
-  const keys = a + <usize>(rows * max(width, columns)) * 4;
+  const table = scratch + BUFFERS;
+  const keys = table + <usize>up(rows * 4, 16);
   const values = keys + <usize>(columns * width) * 4;
   const scores = values + <usize>(columns * padded) * 4;
-  const addresses = scratch + ADDRESSES;
+  const addresses = scratch + COLUMN_ADDRESSES;
   const partial = scratch + PARTIAL_TILE;
   const scoreStride = <usize>columns * 4;
 
@@ -68,12 +68,9 @@ export function attention(p: usize, begin: i32, end: i32, scratch: usize): void 
     const places = order + <usize>(window * area) * 4;
     const q = qkv + <usize>(face * tokens * 3 * channels + head * width) * 4;
 
-    for (let row = 0; row < rows; row += ROWS) {
-      for (let i = 0; i < ROWS; i++) {
-        const token = load<i32>(places + <usize>min(row + i, area - 1) * 4);
-        store<u32>(addresses + (i << 2), <u32>(q + <usize>(token * 3 * channels) * 4));
-      }
-      interleave6(addresses, width, a + <usize>(row * width) * 4);
+    for (let row = 0; row < rows; row++) {
+      const token = load<i32>(places + <usize>min(row, area - 1) * 4);
+      store<u32>(table + <usize>row * 4, <u32>(q + <usize>(token * 3 * channels) * 4));
     }
     const k = q + <usize>channels * 4;
     for (let column = 0; column < columns; column += COLUMNS) {
@@ -97,7 +94,8 @@ export function attention(p: usize, begin: i32, end: i32, scratch: usize): void 
     for (let row = 0; row < rows; row += ROWS) {
       for (let column = 0; column < columns; column += COLUMNS) {
         const to = scores + <usize>(row * columns + column) * 4;
-        tile(a + <usize>(row * width) * 4, keys + <usize>(column * width) * 4, width, zeros, to, scoreStride);
+        const b = keys + <usize>(column * width) * 4;
+        tile(table + <usize>row * 4, 1, width, b, zeros, to, scoreStride, ROWS - 1, true, 0, 0, false, NONE, 0);
       }
     }
 
@@ -111,9 +109,9 @@ export function attention(p: usize, begin: i32, end: i32, scratch: usize): void 
       for (let i = 0; i < ROWS; i++) {
         store<u32>(addresses + (i << 2), <u32>(scores + <usize>min(row + i, area - 1) * scoreStride));
       }
-      interleave6(addresses, columns, a);
       for (let c = 0; c < width; c += COLUMNS) {
-        tile(a, values + <usize>(c * columns) * 4, columns, zeros, partial, COLUMN_STEP);
+        const b = values + <usize>(c * columns) * 4;
+        tile(addresses, 1, columns, b, zeros, partial, COLUMN_STEP, ROWS - 1, true, 0, 0, false, NONE, 0);
         for (let i = 0; i < min(ROWS, area - row); i++) {
           const token = load<i32>(places + <usize>(row + i) * 4);
           const to = output + <usize>((face * tokens + token) * channels + head * width + c) * 4;

@@ -47,6 +47,18 @@ export function gelu(x: v128): v128 {
   return f32x4.mul(x, madd(z, f32x4.div(p, q), f32x4.splat(0.5)));
 }
 
+/** 1 / (1 + e^-x), by e^-|x|, which cannot overflow. */
+export function sigmoid(x: v128): v128 {
+  const e = exp(f32x4.neg(f32x4.abs(x)));
+  const inverse = f32x4.div(f32x4.splat(1), f32x4.add(e, f32x4.splat(1)));
+  return v128.bitselect(inverse, f32x4.mul(e, inverse), f32x4.ge(x, f32x4.splat(0)));
+}
+
+/** x * sigmoid(x). */
+export function silu(x: v128): v128 {
+  return f32x4.mul(x, sigmoid(x));
+}
+
 /** Sum of the four lanes. */
 export function sum4(x: v128): f32 {
   return (

@@ -1,6 +1,4 @@
 /** Rearranges rows into what the tile reads. */
-import { ROW_STEP } from './tile';
-
 /** Copies `count` numbers, a multiple of four. */
 export function copy(from: usize, to: usize, count: i32): void {
   const end = from + <usize>count * 4;
@@ -11,54 +9,11 @@ export function copy(from: usize, to: usize, count: i32): void {
   }
 }
 
-/** Zeroes `count` numbers, a multiple of four. */
-export function clear(to: usize, count: i32): void {
-  const end = to + <usize>count * 4;
-  while (to < end) {
-    v128.store(to, f32x4.splat(0));
-    to += 16;
-  }
-}
-
 /**
- * Six rows of `k` numbers, a multiple of four, side by side: [6][k] -> [k][6].
+ * Eight rows of `k` numbers, a multiple of four, side by side: [8][k] -> [k][8].
  *
- * @param rows addresses of the rows, six u32
+ * @param rows addresses of the rows, eight u32
  */
-export function interleave6(rows: usize, k: i32, to: usize): void {
-  const r0: usize = load<u32>(rows);
-  const r1: usize = load<u32>(rows, 4);
-  const r2: usize = load<u32>(rows, 8);
-  const r3: usize = load<u32>(rows, 12);
-  const r4: usize = load<u32>(rows, 16);
-  const r5: usize = load<u32>(rows, 20);
-  const bytes = <usize>k * 4;
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const a = v128.load(r0 + i);
-    const b = v128.load(r1 + i);
-    const c = v128.load(r2 + i);
-    const d = v128.load(r3 + i);
-    const e = v128.load(r4 + i);
-    const f = v128.load(r5 + i);
-    const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
-    const ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
-    const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
-    const cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-    const ef0 = v128.shuffle<f32>(e, f, 0, 4, 1, 5);
-    const ef1 = v128.shuffle<f32>(e, f, 2, 6, 3, 7);
-    v128.store(to, v128.shuffle<f64>(ab0, cd0, 0, 2));
-    v128.store64_lane(to, ef0, 0, 16);
-    v128.store(to, v128.shuffle<f64>(ab0, cd0, 1, 3), 24);
-    v128.store64_lane(to, ef0, 1, 40);
-    v128.store(to, v128.shuffle<f64>(ab1, cd1, 0, 2), 48);
-    v128.store64_lane(to, ef1, 0, 64);
-    v128.store(to, v128.shuffle<f64>(ab1, cd1, 1, 3), 72);
-    v128.store64_lane(to, ef1, 1, 88);
-    to += 4 * ROW_STEP;
-  }
-}
-
-/** Eight rows of `k` numbers, a multiple of four, side by side: [8][k] -> [k][8]; `rows` as above, eight of them. */
 export function interleave8(rows: usize, k: i32, to: usize): void {
   for (let half = 0; half < 2; half++) {
     const r0: usize = load<u32>(rows);

@@ -1,5 +1,5 @@
 /** Everything that is not a product: it reads and writes rows of channels. */
-import { exp, normalizeRow, sum4 } from './math';
+import { normalizeRow, sigmoid, sum4 } from './math';
 import { madd } from './tile';
 
 /** Rows `begin` .. `end` in place: (x - mean) / deviation * weight + bias; `width` a multiple of four. */
@@ -137,13 +137,6 @@ export function channelAttentionPool(
       v128.store(to + i, f32x4.max(f32x4.mul(v128.load(largest + i), sigmoid(v128.load(gates + i))), f32x4.splat(0)));
     }
   }
-}
-
-/** 1 / (1 + e^-x), by e^-|x|, which cannot overflow. */
-function sigmoid(x: v128): v128 {
-  const e = exp(f32x4.neg(f32x4.abs(x)));
-  const inverse = f32x4.div(f32x4.splat(1), f32x4.add(e, f32x4.splat(1)));
-  return v128.bitselect(inverse, f32x4.mul(e, inverse), f32x4.ge(x, f32x4.splat(0)));
 }
 
 /**
