@@ -1,8 +1,11 @@
+import { isBranded, requireInput } from '@swinface/geometry';
+
 /** Every half-precision number by its bits: looking one up is many times faster than computing it. */
 let widened: Float32Array | undefined;
 
-/** Widens IEEE half-precision numbers, given as their 16 bits. */
+/** Widens IEEE half-precision numbers, given as their 16 bits. @throws {InvalidInputError} unless these are bits */
 export function decodeFloat16(bits: Uint16Array): Float32Array {
+  requireInput(isBranded(bits, 'Uint16Array'), 'The argument "bits"', 'a Uint16Array', bits);
   if (!widened) {
     widened = new Float32Array(2 ** 16);
     for (let half = 0; half < widened.length; half++) widened[half] = widen(half);

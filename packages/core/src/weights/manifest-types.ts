@@ -27,12 +27,35 @@ export interface ManifestCrop {
   readonly outputs: readonly string[];
 }
 
+/** Bounds that hold a share, 0..1, with 95 % confidence. */
+export interface ShareInterval {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** On whom an operating point was measured, and how surely. */
+export interface OperatingPointMeasured {
+  /**
+   * Strangers who need the strictest threshold, and so decided it: "all" for every two, "one sex and age band" for those
+   * alike, or a band such as "young female".
+   */
+  readonly strangers: string;
+  /** Pairs of such strangers. */
+  readonly pairs: number;
+  /** Of the share of those that match. */
+  readonly falseMatches: ShareInterval;
+  /** Of the share of pairs of one person that do not. */
+  readonly falseNonMatches: ShareInterval;
+}
+
 /** One line of the measured verification table. */
 export interface OperatingPoint {
   readonly falseMatchRate: number;
   /** Cosine similarity at or above which two faces match. */
   readonly threshold: number;
   readonly falseNonMatchRate: number;
+  /** How it was measured; absent where the trainer did not say. */
+  readonly measured?: OperatingPointMeasured;
 }
 
 /** Everything a network's raw outputs need to become results; measured on held-out faces by the trainer. */
@@ -48,7 +71,7 @@ export interface ManifestCalibration {
 }
 
 /** What rounding changed on one set of faces, against the weights before. */
-export interface QuantisationEffect {
+export interface QuantizationEffect {
   /** Name of the set. */
   readonly set: string;
   readonly faces: number;
@@ -63,14 +86,14 @@ export interface QuantisationEffect {
 }
 
 /** How weights were rounded to fewer bits, and what that changed. */
-export interface ManifestQuantisation {
+export interface ManifestQuantization {
   /** Identifier of the weights that were rounded. */
   readonly source: string;
   /** Storage type of the large tensors. */
   readonly dtype: DType;
   /** Each element to its nearest step, or each making up for the rounding of those before it. */
   readonly rounding: 'nearest' | 'compensated';
-  readonly effects: readonly QuantisationEffect[];
+  readonly effects: readonly QuantizationEffect[];
 }
 
 /** The passport of a set of weights: what it is, what it may be used for, how to check and read it. */
@@ -94,5 +117,5 @@ export interface Manifest {
   /** Held-out figures, for display: name -> value. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Present where the weights were rounded after training; `metrics` are then those of the weights before. */
-  readonly quantisation?: ManifestQuantisation;
+  readonly quantization?: ManifestQuantization;
 }

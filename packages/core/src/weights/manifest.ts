@@ -1,9 +1,12 @@
 import * as v from 'valibot';
 import { placedTasks, RECOGNITION } from '../config.js';
 import { WeightsInvalidError } from '../errors.js';
+import { tensorShapes } from '../networks/index.js';
+import { sizeOf } from '../tensor.js';
 import { configSchema } from './config-schema.js';
+import { plainFileName } from './file-name.js';
 import type { Manifest } from './manifest-types.js';
-import { tensorShapes } from './names.js';
+import { BYTES_PER_ELEMENT } from './quantized.js';
 import { describeIssue } from './safetensors.js';
 
 const finite = v.pipe(v.number(), v.finite());
@@ -11,11 +14,11 @@ const positive = v.pipe(finite, v.gtValue(0));
 const fraction = v.pipe(finite, v.minValue(0), v.maxValue(1));
 const cosine = v.pipe(finite, v.minValue(-1), v.maxValue(1));
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const text = v.pipe(v.string(), v.maxLength(10_000));
-const fileName = v.pipe(
-  v.string(),
-  v.regex(/^[\w-][\w.-]*$/, 'must be a plain file name beside the manifest, without folders or a scheme'),
+const interval = v.pipe(
+  v.strictObject({ low: fraction, high: fraction }),
+  v.check(({ low, high }) => low <= high, 'must have low at most high'),
 );
+const text = v.pipe(v.string(), v.maxLength(10_000));
 const ascending = <T>(key: (entry: T) => number) =>
   v.check<T[], string>(
     (list) => list.every((entry, i) => i === 0 || key(entry) > key(list[i - 1] as T)),
@@ -24,7 +27,7 @@ const ascending = <T>(key: (entry: T) => number) =>
 
 const dtype = v.picklist(['F32', 'F16', 'I8']);
 
-const quantisation = v.strictObject({
+const quantization = v.strictObject({
   source: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
   dtype,
   rounding: v.picklist(['nearest', 'compensated']),
@@ -52,7 +55,7 @@ const manifestSchema = v.strictObject({
   shards: v.pipe(
     v.array(
       v.strictObject({
-        file: fileName,
+        file: plainFileName,
         bytes: v.pipe(natural, v.minValue(1), v.maxValue(2 ** 31)),
         sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits')),
       }),
@@ -90,6 +93,14 @@ const manifestSchema = v.strictObject({
           falseMatchRate: fraction,
           threshold: cosine,
           falseNonMatchRate: fraction,
+          measured: v.exactOptional(
+            v.strictObject({
+              strangers: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
+              pairs: natural,
+              falseMatches: interval,
+              falseNonMatches: interval,
+            }),
+          ),
         }),
       ),
       ascending(({ falseMatchRate }) => falseMatchRate),
@@ -97,9 +108,9 @@ const manifestSchema = v.strictObject({
   }),
   licence: text,
   trainingData: v.array(text),
-  modelCard: v.exactOptional(fileName),
+  modelCard: v.exactOptional(plainFileName),
   metrics: v.record(v.string(), finite),
-  quantisation: v.exactOptional(quantisation),
+  quantization: v.exactOptional(quantization),
 }) satisfies v.GenericSchema<unknown, Manifest>;
 
 /**
@@ -128,6 +139,7 @@ export function parseManifest(json: unknown): Manifest {
   const extra = Object.keys(manifest.tensors).find((name) => !shapes.has(name));
   if (extra !== undefined)
     throw new WeightsInvalidError(`The network has no tensor ${extra}, which the manifest lists.`);
+  checkShardSizes(manifest);
 
   const outputs = new Set([RECOGNITION, ...placedTasks(manifest.config).map(({ task }) => task.name)]);
   const offered = manifest.crops.flatMap((crop) => crop.outputs);
@@ -137,4 +149,23 @@ export function parseManifest(json: unknown): Manifest {
     throw new WeightsInvalidError("The manifest's crops name an output more than once.");
   }
   return manifest;
+}
+
+/** Header of a shard's file: names, shapes and positions as JSON, with room for what other writers say of themselves. */
+const MOST_HEADER_BYTES = 2 ** 20;
+
+/** What a server may send follows from the network, or a manifest could ask for gigabytes of memory. */
+function checkShardSizes({ shards, tensors }: Manifest): void {
+  const most = shards.map(() => 8 + MOST_HEADER_BYTES);
+  for (const { dtype, shape, shard } of Object.values(tensors)) {
+    const scales = dtype === 'I8' ? (shape[0] ?? 1) * BYTES_PER_ELEMENT.F32 : 0;
+    most[shard] = (most[shard] ?? 0) + sizeOf(shape) * BYTES_PER_ELEMENT[dtype] + scales;
+  }
+  for (const [index, { file, bytes }] of shards.entries()) {
+    if (bytes <= (most[index] ?? 0)) continue;
+    throw new WeightsInvalidError(`The manifest gives ${file} more bytes than its tensors have.`, {
+      expected: `at most ${most[index]}`,
+      actual: `${bytes}`,
+    });
+  }
 }

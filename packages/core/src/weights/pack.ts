@@ -1,13 +1,14 @@
+import { isBranded, isObject, requireInput } from '@swinface/geometry';
 import { WeightsInvalidError } from '../errors.js';
-import type { HostTensor } from '../tensor.js';
-import type { WeightMap } from './assemble.js';
+import { tensorShapes } from '../networks/index.js';
+import { pick, type WeightMap } from '../networks/network.js';
+import { type HostTensor, requireTensor } from '../tensor.js';
 import { parseManifest } from './manifest.js';
 import type { DType, Manifest, ManifestShard, ManifestTensor } from './manifest-types.js';
-import { tensorShapes } from './names.js';
-import { storedAs, storedBytes } from './quantized.js';
-import { sha256 } from './read.js';
+import { requireDType, storedAs, storedBytes } from './quantized.js';
 import { writeSafetensors } from './safetensors.js';
 import { planShards } from './shards.js';
+import { sha256 } from './verify.js';
 
 /** What a manifest says beyond its files. */
 export type ModelPassport = Omit<Manifest, 'format' | 'version' | 'shards' | 'tensors'>;
@@ -26,6 +27,7 @@ export interface PackedModel {
  * @param name start of the shards' file names
  * @param dtype storage type of the matrices; vectors are float32, and int8 leaves some small matrices in float16
  * @throws {WeightsInvalidError} if a tensor is missing, cannot be stored in that type, or the passport does not fit the network
+ * @throws {InvalidInputError} if an argument is not what its type says
  */
 export async function packModel(
   name: string,
@@ -33,6 +35,7 @@ export async function packModel(
   weights: WeightMap,
   dtype: DType,
 ): Promise<PackedModel> {
+  requireInput(isBranded(weights, 'Map'), 'The argument "weights"', 'a Map of tensors by name', weights);
   const files = new Map<string, Uint8Array>();
   const read = async (tensor: string): Promise<HostTensor> => {
     const found = weights.get(tensor);
@@ -50,6 +53,7 @@ export async function packModel(
  *
  * @param passport its `id` is `name` and a hash of all shards where it is left out
  * @throws {WeightsInvalidError} if a tensor cannot be stored in that type, or the passport does not fit the network
+ * @throws {InvalidInputError} if an argument is not what its type says
  */
 export async function packShards(
   name: string,
@@ -58,6 +62,11 @@ export async function packShards(
   dtype: DType,
   write: (file: string, bytes: Uint8Array) => Promise<void>,
 ): Promise<Manifest> {
+  requireInput(typeof name === 'string' && name !== '', 'The argument "name"', 'a start of file names', name);
+  requireInput(isObject(passport), 'The argument "passport"', 'what a manifest says beyond its files', passport);
+  requireInput(typeof read === 'function', 'The argument "read"', 'a function', read);
+  requireInput(typeof write === 'function', 'The argument "write"', 'a function', write);
+  requireDType(dtype);
   const shapes = tensorShapes(passport.config);
   const stored = (tensor: string): DType => storedAs(tensor, shapes.get(tensor) ?? [], dtype);
   const shards: ManifestShard[] = [];
@@ -66,6 +75,7 @@ export async function packShards(
     const tensors = new Map<string, HostTensor>();
     for (const tensor of names) {
       const found = await read(tensor);
+      requireTensor(found);
       refuseUnstorable(tensor, found, stored(tensor));
       tensors.set(tensor, found);
       placed.set(tensor, shards.length);
@@ -78,7 +88,7 @@ export async function packShards(
   }
   const tensors: Record<string, ManifestTensor> = {};
   for (const [tensor, shape] of shapes) {
-    tensors[tensor] = { dtype: stored(tensor), shape, shard: placed.get(tensor) ?? 0 };
+    tensors[tensor] = { dtype: stored(tensor), shape, shard: pick(placed, tensor) };
   }
   const all = await sha256(new TextEncoder().encode(shards.map((shard) => shard.sha256).join()));
   const id = `${name}-${all.slice(0, 8)}`;

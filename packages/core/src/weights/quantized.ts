@@ -1,11 +1,12 @@
+import { isBranded, isObject, isVector, requireInput } from '@swinface/geometry';
 import { WeightsInvalidError } from '../errors.js';
-import { type HostTensor, sizeOf } from '../tensor.js';
+import { type HostTensor, requireTensor, sizeOf } from '../tensor.js';
 import type { DType } from './manifest-types.js';
 
 /** Largest magnitude of a stored int8. -128 has no positive twin and stays unused, so that negation is exact. */
 const LIMIT = 127;
 
-/** Ending of the name under which a quantised tensor's scales are stored. */
+/** Ending of the name under which a quantized tensor's scales are stored. */
 export const SCALE_SUFFIX = '.scale';
 
 /** A matrix in 8 bits: element = value * scale of its row, rows being the entries of the first axis. */
@@ -21,12 +22,17 @@ export interface QuantizedTensor {
  * How a tensor is stored in a file of a storage type. Vectors are a small part of the file and reach far (a variance
  * may exceed float16's range), so they stay float32; the first and the last layer, the channel attention and the tables
  * of position biases are small and sensitive, so they stay float16 among int8.
+ *
+ * @throws {InvalidInputError} unless these are a name, a shape and a type
  */
 export function storedAs(name: string, shape: readonly number[], dtype: DType): DType {
+  requireInput(typeof name === 'string', 'The argument "name"', 'the name of a tensor', name);
+  requireInput(isVector(shape), 'The argument "shape"', 'a list of numbers', shape);
+  requireDType(dtype);
   if (shape.length < 2) return 'F32';
   if (
     dtype === 'I8' &&
-    /^backbone\.patch_embed\.|\.relative_position_bias_table$|\.channel_attention\.|^om\./.test(name)
+    /^backbone\.(patch_embed|stem)\.|\.relative_position_bias_table$|\.channel_attention\.|^om\./.test(name)
   )
     return 'F16';
   return dtype;
@@ -35,8 +41,12 @@ export function storedAs(name: string, shape: readonly number[], dtype: DType): 
 /**
  * Rounds each row to the nearest of 255 evenly spaced values, the outermost at its largest magnitude. Rows that lie on
  * such a grid already, with an outermost value taken, keep their places on it.
+ *
+ * @throws {InvalidInputError} unless this is a tensor
  */
-export function quantizeRows({ shape, data }: HostTensor): QuantizedTensor {
+export function quantizeRows(tensor: HostTensor): QuantizedTensor {
+  requireTensor(tensor);
+  const { shape, data } = tensor;
   const rows = shape[0] ?? 1;
   const width = data.length / rows;
   const values = new Int8Array(data.length);
@@ -57,8 +67,9 @@ export function quantizeRows({ shape, data }: HostTensor): QuantizedTensor {
   return { shape, values, scales };
 }
 
-/** The values that a quantised tensor stands for. */
-export function dequantizeRows({ shape, values, scales }: QuantizedTensor): HostTensor {
+/** The values that a quantized tensor stands for. @throws {InvalidInputError} unless this is one */
+export function dequantizeRows(tensor: QuantizedTensor): HostTensor {
+  const { shape, values, scales } = requireQuantized(tensor);
   const data = new Float32Array(values.length);
   const width = values.length / scales.length;
   for (let r = 0; r < scales.length; r++) {
@@ -69,7 +80,7 @@ export function dequantizeRows({ shape, values, scales }: QuantizedTensor): Host
 }
 
 /**
- * Checks the two halves of a quantised tensor as a file holds them.
+ * Checks the two halves of a quantized tensor as a file holds them.
  *
  * @param scales what the file stores under the tensor's name and {@link SCALE_SUFFIX}
  * @returns the scales
@@ -114,3 +125,17 @@ export function storedBytes(shape: readonly number[], dtype: DType): number {
 
 /** Size of an element by storage type. */
 export const BYTES_PER_ELEMENT: Readonly<Record<DType, number>> = { F32: 4, F16: 2, I8: 1 };
+
+/** @throws {InvalidInputError} unless this is a storage type */
+export function requireDType(dtype: unknown): asserts dtype is DType {
+  const isType = typeof dtype === 'string' && Object.hasOwn(BYTES_PER_ELEMENT, dtype);
+  requireInput(isType, 'The argument "dtype"', Object.keys(BYTES_PER_ELEMENT).join(', '), dtype);
+}
+
+function requireQuantized(tensor: QuantizedTensor): QuantizedTensor {
+  requireInput(isObject(tensor), 'A quantized tensor', 'an object with shape, values and scales', tensor);
+  const { values, scales } = tensor;
+  requireInput(isBranded(values, 'Int8Array'), 'The values of a quantized tensor', 'an Int8Array', values);
+  requireInput(isBranded(scales, 'Float32Array'), 'The scales of a quantized tensor', 'a Float32Array', scales);
+  return tensor;
+}

@@ -1,14 +1,16 @@
+import { isBranded, isObject, requireInput } from '@swinface/geometry';
 import { selectOutputs } from '../config.js';
-import { UnsupportedDeviceError, WeightsInvalidError } from '../errors.js';
+import { WeightsInvalidError } from '../errors.js';
+import type { WeightMap } from '../networks/network.js';
 import { Pacer } from '../pacer.js';
 import type { HostTensor } from '../tensor.js';
-import type { WeightMap } from './assemble.js';
-import { inOrder } from './delivery/in-order.js';
-import { neededShards } from './delivery/needed.js';
+import { inOrder } from './in-order.js';
 import type { Manifest, ManifestShard } from './manifest-types.js';
+import { neededShards } from './needed.js';
 import { decodeTensor, findUnbounded, parseSafetensors, type StoredTensor } from './safetensors.js';
+import { verifyFile } from './verify.js';
 
-/** Checked tensors by checkpoint name, as they are stored; widened when somebody needs their numbers. */
+/** Checked tensors by checkpoint name, as they are stored; widened when their numbers are needed. */
 export type StoredWeights = ReadonlyMap<string, StoredTensor>;
 
 /** Shards in memory at once while they are read. */
@@ -20,16 +22,25 @@ const PARALLEL = 4;
  * @param readShard gives the file's bytes
  * @param outputs names of the outputs whose weights are wanted; shards with nothing for them are not read. All by default
  * @throws {WeightsInvalidError} naming the shard or the tensor
+ * @throws {InvalidInputError} if an argument is not what its type says
  */
 export async function readWeights(
   manifest: Manifest,
   readShard: (shard: ManifestShard) => Promise<Uint8Array>,
   outputs?: readonly string[],
 ): Promise<WeightMap> {
+  const isManifest =
+    isObject(manifest) &&
+    isObject(manifest.tensors) &&
+    Array.isArray(manifest.shards) &&
+    manifest.shards.every(isObject);
+  requireInput(isManifest, 'The argument "manifest"', 'what `parseManifest` gives', manifest);
+  requireInput(typeof readShard === 'function', 'The argument "readShard"', 'a function', readShard);
   const needed = neededShards(manifest, selectOutputs(manifest.config, outputs));
   const shards = inOrder(needed, PARALLEL, undefined, async ({ shard, index }) => {
     const file = await readShard(shard);
-    await verifyShard(shard, file);
+    requireInput(isBranded(file, 'Uint8Array'), `What "readShard" gave for ${shard.file}`, 'a Uint8Array', file);
+    await verifyFile(shard, file);
     return readStored(manifest, index, file);
   });
   return widen(shards);
@@ -82,42 +93,4 @@ export async function readStored(manifest: Manifest, index: number, file: Uint8A
     await pacer.rest();
   }
   return stored;
-}
-
-/** Lower-case hexadecimal SHA-256. */
-export async function sha256(bytes: Uint8Array): Promise<string> {
-  const { subtle } = globalThis.crypto ?? {};
-  if (!subtle) {
-    throw new UnsupportedDeviceError('This page cannot verify model files: it has no WebCrypto.', {
-      hint: 'Serve it over https or from localhost.',
-    });
-  }
-  const digest = await subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-/**
- * Checks a shard's size and hash.
- *
- * @throws {WeightsInvalidError} if the file is not the one that the manifest names
- */
-export async function verifyShard(shard: ManifestShard, file: Uint8Array): Promise<void> {
-  const damage = await findDamage(shard, file);
-  if (damage) throw damage;
-}
-
-/** As {@link verifyShard}, for callers who can get the file again. */
-export async function findDamage(shard: ManifestShard, file: Uint8Array): Promise<WeightsInvalidError | undefined> {
-  if (file.length !== shard.bytes) {
-    return new WeightsInvalidError(`${shard.file} has the wrong size.`, {
-      expected: `${shard.bytes} bytes`,
-      actual: `${file.length}`,
-    });
-  }
-  const digest = await sha256(file);
-  if (digest === shard.sha256) return undefined;
-  return new WeightsInvalidError(`${shard.file} was changed or damaged: its SHA-256 is not the manifest's.`, {
-    expected: shard.sha256,
-    actual: digest,
-  });
 }

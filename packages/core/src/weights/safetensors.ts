@@ -1,9 +1,17 @@
+import { isBranded, requireInput } from '@swinface/geometry';
 import * as v from 'valibot';
 import { WeightsInvalidError } from '../errors.js';
-import { type HostTensor, sizeOf } from '../tensor.js';
+import { type HostTensor, requireTensor, sizeOf } from '../tensor.js';
 import { decodeFloat16, encodeFloat16 } from './float16.js';
 import type { DType } from './manifest-types.js';
-import { BYTES_PER_ELEMENT, checkedScales, dequantizeRows, quantizeRows, SCALE_SUFFIX } from './quantized.js';
+import {
+  BYTES_PER_ELEMENT,
+  checkedScales,
+  dequantizeRows,
+  quantizeRows,
+  requireDType,
+  SCALE_SUFFIX,
+} from './quantized.js';
 
 /** A tensor of a safetensors file, still in its storage type. */
 export interface StoredTensor {
@@ -15,7 +23,7 @@ export interface StoredTensor {
   readonly scales?: Float32Array;
 }
 
-/** The largest magnitude of a quantised element. */
+/** The largest magnitude of a quantized element. */
 const MAX_I8 = 127;
 /** The format's own limit. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -35,9 +43,12 @@ const headerSchema = v.record(
  * Nothing in the file is trusted: offsets must tile the data exactly, in any order, and sizes must fit shapes.
  * An I8 matrix `X` is stored with `X.scale`, a float32 per row; it comes out as one tensor.
  *
- * @throws {WeightsInvalidError}
+ * @throws {WeightsInvalidError} if the file is damaged
+ * @throws {InvalidInputError} if these are not bytes
  */
 export function parseSafetensors(file: Uint8Array, name = 'The weight file'): ReadonlyMap<string, StoredTensor> {
+  requireInput(isBranded(file, 'Uint8Array'), 'The argument "file"', 'a Uint8Array', file);
+  requireInput(typeof name === 'string', 'The argument "name"', 'a name for errors', name);
   const invalid = (message: string, cause?: unknown) =>
     new WeightsInvalidError(`${name} is not a valid safetensors file: ${message}.`, { cause });
   if (file.length < 8) throw invalid(`it has ${file.length} bytes, fewer than the 8 of a header length`);
@@ -136,6 +147,8 @@ const aligned = (bytes: Uint8Array, copy: boolean): Uint8Array =>
 /** A tensor as its entries of a file. */
 function encode(name: string, tensor: HostTensor, dtype: DType): [string, StoredTensor][] {
   const bytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer, byteOffset, byteLength);
+  requireTensor(tensor);
+  requireDType(dtype);
   const { shape, data } = tensor;
   if (dtype !== 'I8') return [[name, { dtype, shape, bytes: bytes(dtype === 'F16' ? encodeFloat16(data) : data) }]];
   const { values, scales } = quantizeRows(tensor);
@@ -149,11 +162,14 @@ function encode(name: string, tensor: HostTensor, dtype: DType): [string, Stored
  * Writes tensors as one safetensors file. I8 rounds each row of a matrix to the nearest step and adds its scales.
  *
  * @param dtype storage type of all tensors, or of each by name
+ * @throws {InvalidInputError} if a tensor does not fit its shape, or there is no such type
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>,
   dtype: DType | ((name: string) => DType),
 ): Uint8Array<ArrayBuffer> {
+  requireInput(isBranded(tensors, 'Map'), 'The argument "tensors"', 'a Map of tensors by name', tensors);
+  if (typeof dtype !== 'function') requireDType(dtype);
   const entries = [...tensors].flatMap(([name, tensor]) =>
     encode(name, tensor, typeof dtype === 'string' ? dtype : dtype(name)),
   );

@@ -1,6 +1,6 @@
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 8_000;
-/** A server that asks for more patience than this is told to the caller instead. */
+/** A server that asks to wait longer than this ends the download with an error that says so. */
 export const LONGEST_RETRY_AFTER = 60_000;
 
 /**

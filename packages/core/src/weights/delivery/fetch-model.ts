@@ -1,4 +1,4 @@
-import type { WeightMap } from '../assemble.js';
+import type { WeightMap } from '../../networks/network.js';
 import type { Manifest } from '../manifest-types.js';
 import { type Delivery, type OpenModelOptions, type ReadModelOptions, RemoteModel } from './remote-model.js';
 
@@ -11,7 +11,7 @@ export interface LoadedModel {
   readonly delivery?: Delivery;
 }
 
-/** What {@link fetchModel} may be told. */
+/** Options of {@link fetchModel}. */
 export type FetchModelOptions = OpenModelOptions & ReadModelOptions;
 
 /**

@@ -1,5 +1,3 @@
-import type { Manifest } from '../manifest-types.js';
-
 /** Name under which the browser keeps models: `caches.delete(MODEL_CACHE)` forgets all of them. */
 export const MODEL_CACHE = 'swinface-models';
 /** Shards are kept by what they hold, not by where they came from. Never requested: `.invalid` names no host. */
@@ -52,9 +50,9 @@ export class ModelCache {
     await this.#use((cache) => cache.delete(SHARD_KEY + sha256));
   }
 
-  /** Says what is being loaded, before its shards are stored. */
-  begin(address: string, { shards }: Manifest): void {
-    this.#current = { address, hashes: new Set(shards.map(({ sha256 }) => sha256)) };
+  /** Says what is being loaded, by its manifest's address and its shards' hashes, before they are stored. */
+  begin(address: string, hashes: readonly string[]): void {
+    this.#current = { address, hashes: new Set(hashes) };
   }
 
   /** Keeps a verified shard. Where there is no room left, other models make room. */
@@ -129,11 +127,11 @@ async function manifests(cache: Cache): Promise<string[]> {
   return (await cache.keys()).map(({ url }) => url).filter((url) => !url.startsWith(SHARD_KEY));
 }
 
-/** Shards that a kept manifest names; none where it is damaged, which its next use finds out. */
+/** Shards that a kept manifest names, of a model or of networks; none where it is damaged, which its next use finds out. */
 function hashesOf(manifest: string | undefined): string[] {
   try {
-    const { shards } = JSON.parse(manifest ?? '') as Manifest;
-    return shards.map(({ sha256 }) => sha256);
+    const { shards, networks } = JSON.parse(manifest ?? '');
+    return Object.values<{ sha256: string }>(shards ?? networks).map(({ sha256 }) => sha256);
   } catch {
     return [];
   }

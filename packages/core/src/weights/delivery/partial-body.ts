@@ -1,11 +1,18 @@
 import { WeightsInvalidError } from '../../errors.js';
 
+/** Smaller chunks are gathered into blocks of this size: a server may send single bytes, and each costs more as an object. */
+const BLOCK_BYTES = 64 * 2 ** 10;
+
 /** What has arrived of a file, over as many responses as it takes. */
 export class PartialBody {
   readonly #url: URL;
   readonly #limit: number;
   #chunks: Uint8Array[] = [];
+  #block = new Uint8Array(0);
+  #gathered = 0;
   #size = 0;
+  #most = 0;
+  #received = 0;
   #etag: string | undefined;
 
   /** @param limit bytes from which on the file is something else */
@@ -18,9 +25,20 @@ export class PartialBody {
     return this.#size;
   }
 
+  /** The most that was here at any time. */
+  get most(): number {
+    return this.#most;
+  }
+
+  /** All bytes that came, those that were forgotten among them. */
+  get received(): number {
+    return this.#received;
+  }
+
   /** Forgets what came so far: `response` starts at the first byte. */
   restart(response?: Response): void {
     this.#chunks = [];
+    this.#gathered = 0;
     this.#size = 0;
     const etag = response?.headers.get('etag');
     // A weak validator says "equivalent", not "the same bytes", and must not be used for ranges (RFC 9110, 13.1.5).
@@ -48,12 +66,26 @@ export class PartialBody {
         actual: 'more',
       });
     }
-    this.#chunks.push(chunk);
+    if (this.#gathered + chunk.length > BLOCK_BYTES) this.#closeBlock();
+    if (chunk.length >= BLOCK_BYTES) this.#chunks.push(chunk);
+    else {
+      if (this.#block.length === 0) this.#block = new Uint8Array(BLOCK_BYTES);
+      this.#block.set(chunk, this.#gathered);
+      this.#gathered += chunk.length;
+    }
     this.#size += chunk.length;
+    this.#received += chunk.length;
+    this.#most = Math.max(this.#most, this.#size);
+  }
+
+  #closeBlock(): void {
+    if (this.#gathered > 0) this.#chunks.push(this.#block.slice(0, this.#gathered));
+    this.#gathered = 0;
   }
 
   /** All bytes in one piece; nothing is kept. */
   take(): Uint8Array {
+    this.#closeBlock();
     const bytes = new Uint8Array(this.#size);
     let offset = 0;
     for (const chunk of this.#chunks.splice(0)) {

@@ -1,13 +1,15 @@
+import { requireInput } from '@swinface/geometry';
+import { fetchAddress } from '../../address.js';
 import { selectOutputs } from '../../config.js';
-import { InvalidInputError, ModelDownloadError } from '../../errors.js';
-import type { WeightMap } from '../assemble.js';
+import type { WeightMap } from '../../networks/network.js';
+import { inOrder } from '../in-order.js';
 import { parseManifest } from '../manifest.js';
-import type { Manifest, ManifestShard } from '../manifest-types.js';
-import { findDamage, readStored, type StoredWeights, verifyShard, widen } from '../read.js';
-import { download, downloadError, tryDownload } from './download.js';
-import { inOrder } from './in-order.js';
+import type { Manifest } from '../manifest-types.js';
+import { neededShards } from '../needed.js';
+import { readStored, type StoredWeights, widen } from '../read.js';
+import { hashing } from '../verify.js';
+import { keptOrFetched, keptOrFetchedManifest, manifestJson } from './kept.js';
 import { ModelCache } from './model-cache.js';
-import { neededShards } from './needed.js';
 
 /** Bytes of weights here so far, whether fetched or kept from an earlier visit, and in all. */
 export interface LoadProgress {
@@ -27,14 +29,14 @@ export interface Delivery {
   readonly notKept?: string;
 }
 
-/** What {@link RemoteModel.open} may be told. */
+/** Options of {@link RemoteModel.open}. */
 export interface OpenModelOptions {
   /** False keeps nothing in the browser's Cache Storage, and looks for nothing there. Default true. */
   readonly cache?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What {@link RemoteModel.read} may be told. */
+/** Options of {@link RemoteModel.read}. */
 export interface ReadModelOptions {
   /** Names of the outputs whose weights are wanted; files with nothing for them are not fetched. All by default. */
   readonly outputs?: readonly string[] | undefined;
@@ -42,11 +44,7 @@ export interface ReadModelOptions {
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
-/** A manifest is a few tens of kilobytes; more than this is something else. */
-const MAX_MANIFEST_BYTES = 4 * 2 ** 20;
-/** How long to wait for a server's word, in milliseconds, when yesterday's copy of the manifest is at hand. */
-const MANIFEST_PATIENCE = 5_000;
-/** Shards on their way at once; with one more, the most that are in memory before somebody takes them. */
+/** Shards on their way at once; with one more, the most that are in memory before the caller takes them. */
 const PARALLEL = 4;
 
 /**
@@ -54,7 +52,7 @@ const PARALLEL = 4;
  * time over the network, later from the browser's Cache Storage, where verified files are kept by their hash.
  *
  * @example
- * const model = await RemoteModel.open('/models/swinface-nano.json');
+ * const model = await RemoteModel.open('/models/swinface-mobile.json');
  * const selection = selectOutputs(model.manifest.config, ['Recognition']);
  * const weights = model.read({ outputs: ['Recognition'] });
  * const engine = await WebGpuEngine.compile({ device, selection, weights, maxFaces: 1 }); // uploads them as they come
@@ -69,12 +67,15 @@ export class RemoteModel {
   #cached = 0;
 
   private constructor(address: URL, text: string, offline: boolean, cache: ModelCache | undefined) {
-    this.manifest = readManifest(address, text);
+    this.manifest = parseManifest(manifestJson(address, text));
     this.#address = address;
     this.#text = text;
     this.#offline = offline;
     this.#cache = cache;
-    cache?.begin(address.href, this.manifest);
+    cache?.begin(
+      address.href,
+      this.manifest.shards.map(({ sha256 }) => sha256),
+    );
   }
 
   /**
@@ -82,14 +83,18 @@ export class RemoteModel {
    *
    * @throws {ModelDownloadError} if it cannot be fetched or is something else (an HTML error page, say)
    * @throws {WeightsInvalidError} if it came but cannot be trusted
-   * @throws {InvalidInputError} if the address is not a URL
+   * @throws {InvalidInputError} if the address is not one that can be fetched
+   * @throws {UnsupportedDeviceError} on a page that is not a secure context, where nothing can be verified
    * @throws the signal's reason once it aborts
    */
-  static async open(url: string | URL, { cache, signal }: OpenModelOptions = {}): Promise<RemoteModel> {
+  static async open(url: string | URL, options: OpenModelOptions = {}): Promise<RemoteModel> {
     const address = manifestAddress(url);
+    requireInput(typeof options === 'object' && options !== null, 'The argument "options"', 'an object', options);
+    const { cache, signal } = options;
+    hashing(); // Before anything is fetched: whatever else then fails would hide the reason.
     signal?.throwIfAborted();
     const kept = cache === false ? undefined : await ModelCache.open();
-    const { text, offline } = await fetchManifest(address, kept, signal);
+    const { text, offline } = await keptOrFetchedManifest(kept, address, signal);
     return new RemoteModel(address, text, offline, kept);
   }
 
@@ -116,11 +121,14 @@ export class RemoteModel {
     const received = needed.map(() => 0);
     const storing: Promise<void>[] = [];
     yield* inOrder(needed, PARALLEL, signal, async ({ shard, index }, position, either) => {
-      const { file, isNew } = await this.#shard(shard, either, (bytes) => {
-        const before = received[position] ?? 0;
-        if (bytes <= before) return; // A shard that had to be begun again.
-        received[position] = bytes;
-        onProgress?.({ loaded: received.reduce((sum, part) => sum + part, 0), total });
+      const { file, isNew } = await keptOrFetched(this.#cache, new URL(shard.file, this.#address), shard, {
+        signal: either,
+        onProgress: (bytes) => {
+          const before = received[position] ?? 0;
+          if (bytes <= before) return; // A shard that had to be begun again.
+          received[position] = bytes;
+          onProgress?.({ loaded: received.reduce((sum, part) => sum + part, 0), total });
+        },
       });
       if (isNew) this.#fetched += file.length;
       else this.#cached += file.length;
@@ -139,88 +147,11 @@ export class RemoteModel {
   load(options?: ReadModelOptions): Promise<WeightMap> {
     return widen(this.read(options));
   }
-
-  /** A shard's verified bytes, from the cache or the network. */
-  async #shard(
-    shard: ManifestShard,
-    signal: AbortSignal,
-    onProgress: (received: number) => void,
-  ): Promise<{ readonly file: Uint8Array; readonly isNew: boolean }> {
-    const cache = this.#cache;
-    const kept = await cache?.shard(shard.sha256);
-    signal.throwIfAborted();
-    if (kept) {
-      if (!(await findDamage(shard, kept))) {
-        onProgress(kept.length);
-        return { file: kept, isNew: false };
-      }
-      await cache?.forgetShard(shard.sha256);
-    }
-    const { bytes } = shard;
-    const fetchFile = (mode: RequestCache) =>
-      download(new URL(shard.file, this.#address), { limit: bytes, bytes, signal, cache: mode, onProgress });
-    // What is kept by hash need not be kept a second time in the browser's HTTP cache.
-    const file = await fetchFile(cache && cache.problem === undefined ? 'no-store' : 'default');
-    if (!(await findDamage(shard, file))) return { file, isNew: true };
-    // Once more past every cache: one on the way may hold a damaged copy, or parts of two versions may have met.
-    const again = await fetchFile('reload');
-    await verifyShard(shard, again);
-    return { file: again, isNew: true };
-  }
 }
 
-function manifestAddress(url: string | URL): URL {
-  try {
-    const address = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
-    address.hash = '';
-    return address;
-  } catch (cause) {
-    throw new InvalidInputError('The model address is not a URL.', {
-      expected: 'the address of a manifest, such as "/models/swinface-nano.json"',
-      actual: JSON.stringify(String(url)),
-      cause,
-    });
-  }
+function manifestAddress(address: string | URL): URL {
+  const hint = 'A model on disk is read in Node by readModelFile of @swinface/core/node.';
+  const url = fetchAddress(address, 'the model', '/models/swinface-mobile.json', hint);
+  url.hash = '';
+  return url;
 }
-
-/** The server's manifest, or the kept one where the server cannot be asked. */
-async function fetchManifest(
-  address: URL,
-  cache: ModelCache | undefined,
-  signal: AbortSignal | undefined,
-): Promise<{ readonly text: string; readonly offline: boolean }> {
-  const kept = await cache?.manifest(address.href);
-  const result = await tryDownload(address, {
-    limit: MAX_MANIFEST_BYTES,
-    signal,
-    cache: 'no-cache', // May come from the browser's HTTP cache, but only if the server says that it is still the same.
-    ...(kept === undefined ? {} : { attempts: 1, patience: MANIFEST_PATIENCE }),
-  });
-  if (!(result instanceof Uint8Array)) {
-    if (kept === undefined || !result.temporary) throw downloadError(address, result);
-    return { text: kept, offline: true };
-  }
-  try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(result), offline: false };
-  } catch (cause) {
-    throw notAManifest(address, JSON.stringify(new TextDecoder().decode(result.subarray(0, 60))), cause);
-  }
-}
-
-function readManifest(address: URL, text: string): Manifest {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw notAManifest(address, JSON.stringify(text.slice(0, 60)), cause);
-  }
-  return parseManifest(json);
-}
-
-const notAManifest = (address: URL, actual: string, cause: unknown) =>
-  new ModelDownloadError(`${address.href} is not a model manifest.`, {
-    expected: 'JSON',
-    actual,
-    hint: 'Check that the address is right and that the server does not answer missing files with a page.',
-    cause,
-  });

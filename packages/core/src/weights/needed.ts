@@ -1,6 +1,6 @@
-import type { OutputSelection } from '../../config.js';
-import type { Manifest, ManifestShard } from '../manifest-types.js';
-import { neededTensors } from '../names.js';
+import type { OutputSelection } from '../config.js';
+import { networkOf } from '../networks/index.js';
+import type { Manifest, ManifestShard } from './manifest-types.js';
 
 /** A shard with its place in the manifest. */
 export interface PlacedShard {
@@ -10,6 +10,6 @@ export interface PlacedShard {
 
 /** The shards that hold a tensor which these outputs need, in the manifest's order. */
 export function neededShards({ shards, tensors }: Manifest, selection: OutputSelection): readonly PlacedShard[] {
-  const needed = new Set([...neededTensors(selection)].map((name) => tensors[name]?.shard));
+  const needed = new Set([...networkOf(selection).tensors.keys()].map((name) => tensors[name]?.shard));
   return shards.map((shard, index) => ({ shard, index })).filter(({ index }) => needed.has(index));
 }

@@ -1,7 +1,9 @@
+import { anySignal } from '../abort.js';
+
 /**
  * Does something for every item and gives the results in the order of the items, beginning a few ahead of the one that
- * is waited for: results that nobody takes hold up the rest. When the consumer stops, or an action fails, the others are
- * ended through their signal and waited for: nothing goes on behind the caller's back.
+ * is waited for: a result that is not taken holds up the rest. When the consumer stops, or an action fails, the others are
+ * ended through their signal and waited for, so that nothing runs on after this has thrown.
  *
  * @param parallel most actions under way or waiting to be taken
  * @throws what the first failing action threw, or the signal's reason
@@ -13,13 +15,13 @@ export async function* inOrder<T, R>(
   action: (item: T, position: number, signal: AbortSignal) => Promise<R>,
 ): AsyncGenerator<R, void, undefined> {
   const ended = new AbortController();
-  const either = AbortSignal.any(signal ? [signal, ended.signal] : [ended.signal]);
+  const either = anySignal(signal, ended.signal);
   const underWay: Promise<R>[] = [];
   let next = 0;
   const begin = () => {
     if (next === items.length) return;
     const begun = action(items[next] as T, next++, either);
-    begun.catch((error: unknown) => ended.abort(error)); // Ends the others at once, whoever's turn it is.
+    begun.catch((error: unknown) => ended.abort(error)); // Ends the others at once, not only when its turn comes.
     underWay.push(begun);
   };
   try {
