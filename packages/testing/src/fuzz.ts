@@ -101,7 +101,7 @@ const VALUES: readonly unknown[] = [
 
 const isContainer = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-/** One to three changes of a JSON value: entries removed, added, exchanged, set to values that nobody expects. */
+/** One to three changes of a JSON value: entries removed, added, exchanged, set to unexpected values. */
 export function mutateJson(random: FuzzRandom, json: unknown): unknown {
   const root = { json: structuredClone(json) };
   for (let count = 1 + random.below(3); count > 0; count--) {

@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import {
+  embeddingLength,
   type HostTensor,
   type ModelConfig,
+  type NetworkResults,
   type OutputSelection,
-  type RawOutputs,
   RECOGNITION,
+  rawOutputs,
   SUBNETS,
   tensorShapes,
   type WeightMap,
@@ -55,7 +56,7 @@ export const golden = (name: 'swinface-nano' | 'swinface-t'): Promise<Golden> =>
  * @throws if the file lists other tensors than the network has, or the generator disagrees with the file's samples
  */
 export async function readGolden(file: string | URL): Promise<Golden> {
-  const recorded = JSON.parse(await readFile(file, 'utf8')) as GoldenFile;
+  const recorded = JSON.parse(await read(file)) as GoldenFile;
   const config: ModelConfig = { ...recorded.config, name: 'golden', subnets: SUBNETS };
   const shapes = tensorShapes(config);
   for (const [name, shape] of shapes) {
@@ -73,6 +74,13 @@ export async function readGolden(file: string | URL): Promise<Golden> {
   const input = syntheticInput(seed(recorded.input.name), recorded.input.shape);
   const { FM1, FM2, FM3, FM4 } = recorded.feature_maps;
   return { config, weights, input, levels: [FM1, FM2, FM3, FM4], outputs: recorded.outputs };
+}
+
+/** The text of a file, which a test in a browser finds at an address. */
+async function read(file: string | URL): Promise<string> {
+  if (file instanceof URL && file.protocol !== 'file:') return (await fetch(file)).text();
+  const { readFile } = await import('node:fs/promises');
+  return readFile(file, 'utf8');
 }
 
 /**
@@ -104,8 +112,16 @@ export interface ParityLine extends Difference {
   readonly cosine?: number;
 }
 
-/** Every output, and every recorded element and sum of FM1..FM4, against the golden file. */
-export function compareWithGolden(expected: Golden, selection: OutputSelection, raw: RawOutputs): ParityLine[] {
+/**
+ * Every selected output, and every recorded element and sum of the feature maps that were kept, against the golden file.
+ *
+ * @param results of as many faces as there are, from the first of the file
+ */
+export function compareWithGolden(expected: Golden, selection: OutputSelection, results: NetworkResults): ParityLine[] {
+  const { logits = [], embedding = [] } = results;
+  const count =
+    selection.logits > 0 ? logits.length / selection.logits : embedding.length / embeddingLength(expected.config);
+  const raw = rawOutputs(results, count);
   const lines: ParityLine[] = [];
   const line = (output: string, actual: ArrayLike<number>, want: ArrayLike<number>): ParityLine => {
     const gap = difference(actual, want, GOLDEN_BARS);

@@ -22,7 +22,7 @@ function instance(flags: string[]): GPU {
  *
  * @throws if there is no adapter; a GPU test without a GPU has failed, not passed
  */
-export async function nodeAdapter(): Promise<GPUAdapter> {
+export async function testAdapter(): Promise<GPUAdapter> {
   process.env.VK_ICD_FILENAMES ??= SWIFTSHADER_ICDS.find(existsSync) ?? '';
   const adapter = await instance([]).requestAdapter();
   if (!adapter) {

@@ -8,6 +8,8 @@ export {
   type ParityLine,
   readGolden,
 } from './golden.js';
-export { nodeAdapter, nullAdapter } from './gpu.js';
+export { nullAdapter, testAdapter } from './gpu.js';
 export { runOnnx } from './onnx.js';
+export { noise, pixelAt, seededRandom } from './pictures.js';
 export { syntheticInput, syntheticTensor, syntheticWeights } from './synthetic.js';
+export { callWrongly, WRONG_VALUES, type WrongAnswers } from './wrong-values.js';

@@ -1,15 +1,8 @@
 /** Any engine against any golden file: what `npm run parity` runs. */
-import {
-  assembleWeights,
-  foldWeights,
-  InvalidInputError,
-  type OutputSelection,
-  type RawOutputs,
-  selectOutputs,
-} from '@swinface/core';
+import { type Engine, type Network, type NetworkResults, networkOf, selectOutputs } from '@swinface/core';
 import { runReference } from '@swinface/core/reference';
 import { compareWithGolden, GOLDEN_BARS, type Golden, type ParityLine, readGolden } from './golden.js';
-import { nodeAdapter } from './gpu.js';
+import { testAdapter } from './gpu.js';
 import { runOnnx } from './onnx.js';
 
 /** Executors that can be compared with a golden file. */
@@ -31,11 +24,11 @@ export interface ParityReport {
 export async function parity(file: string | URL, engine: ParityEngine): Promise<ParityReport> {
   const expected = await readGolden(file);
   const selection = selectOutputs(expected.config);
-  const { description, outputs } = await runners[engine](expected, selection);
-  const lines = compareWithGolden(expected, selection, outputs);
+  const { description, results } = await runners[engine](expected, networkOf(selection, { levels: true }));
+  const lines = compareWithGolden(expected, selection, results);
   return {
     engine: description,
-    faces: outputs.count,
+    faces: faces(expected),
     bars: GOLDEN_BARS,
     passed: lines.length > 0 && lines.every(({ passed }) => passed),
     maxDifference: Math.max(...lines.map(({ max }) => max)),
@@ -45,69 +38,45 @@ export async function parity(file: string | URL, engine: ParityEngine): Promise<
 
 interface Run {
   readonly description: string;
-  readonly outputs: RawOutputs;
+  readonly results: NetworkResults;
 }
 
-const runners: Record<ParityEngine, (expected: Golden, selection: OutputSelection) => Promise<Run>> = {
-  async webgpu(expected, selection) {
+async function runOn(engine: Engine, { input }: Golden): Promise<Run> {
+  const results = await engine.run(input.data, input.shape[0] ?? 0);
+  engine.dispose();
+  return { description: engine.description, results };
+}
+
+const runners: Record<ParityEngine, (expected: Golden, network: Network) => Promise<Run>> = {
+  async webgpu(expected, network) {
     const { requestDevice, WebGpuEngine } = await import('@swinface/core/webgpu');
-    const { device } = await requestDevice({ adapter: await nodeAdapter() });
-    const weights = foldWeights(assembleWeights(selection, expected.weights));
-    const engine = await WebGpuEngine.compile({
-      device,
-      selection,
-      weights,
-      maxFaces: faces(expected),
-      keepLevels: true,
-    });
-    const outputs = await engine.run(expected.input.data, faces(expected));
-    engine.dispose();
-    device.destroy();
-    return { description: engine.description, outputs };
-  },
-  async wasm(expected, selection) {
-    const { WasmEngine } = await import('@swinface/core/wasm');
-    const weights = foldWeights(assembleWeights(selection, expected.weights));
-    const engine = await WasmEngine.create({ selection, weights, maxFaces: faces(expected), keepLevels: true });
-    const outputs = await engine.run(expected.input.data, faces(expected));
-    engine.dispose();
-    return { description: engine.description, outputs };
-  },
-  async tfjs(expected, selection) {
-    const { TfjsEngine } = await import('@swinface/core/tfjs');
-    const weights = foldWeights(assembleWeights(selection, expected.weights));
-    const engine = await TfjsEngine.create({
-      backend: 'wasm',
-      selection,
-      weights,
-      maxFaces: faces(expected),
-      keepLevels: true,
-    });
-    const outputs = await engine.run(expected.input.data, faces(expected));
-    engine.dispose();
-    return { description: engine.description, outputs };
-  },
-  async onnx(expected, selection) {
-    const outputs = await runOnnx(selection, assembleWeights(selection, expected.weights), expected.input);
-    return { description: 'ONNX graph in onnxruntime-node (cpu)', outputs };
-  },
-  async reference(expected, selection) {
-    const { levels, embedding, logits } = runReference(
-      selection,
-      assembleWeights(selection, expected.weights),
-      expected.input,
+    const { device } = await requestDevice({ adapter: await testAdapter() });
+    const { weights } = expected;
+    const run = await runOn(
+      await WebGpuEngine.compile({ device, network, weights, maxFaces: faces(expected) }),
+      expected,
     );
-    const [fm1, fm2, fm3, fm4] = levels.map(({ data }) => Float32Array.from(data));
-    if (!embedding || !logits || !fm1 || !fm2 || !fm3 || !fm4) throw new InvalidInputError('Not every output was run.');
-    return {
-      description: 'float64 reference',
-      outputs: {
-        count: faces(expected),
-        embeddings: Float32Array.from(embedding.data),
-        logits: Float32Array.from(logits.data),
-        levels: [fm1, fm2, fm3, fm4],
-      },
-    };
+    device.destroy();
+    return run;
+  },
+  async wasm(expected, network) {
+    const { WasmEngine } = await import('@swinface/core/wasm');
+    const { weights } = expected;
+    return runOn(await WasmEngine.create({ network, weights, maxFaces: faces(expected) }), expected);
+  },
+  async tfjs(expected, network) {
+    const { TfjsEngine } = await import('@swinface/core/tfjs');
+    const { weights } = expected;
+    return runOn(await TfjsEngine.create({ backend: 'wasm', network, weights, maxFaces: faces(expected) }), expected);
+  },
+  async onnx({ weights, input }, network) {
+    const results = await runOnnx(network, weights, input);
+    return { description: 'ONNX graph in onnxruntime-node (cpu)', results };
+  },
+  async reference({ weights, input }, network) {
+    const wide = Object.entries(runReference(network, weights, input));
+    const results = Object.fromEntries(wide.map(([name, { data }]) => [name, Float32Array.from(data)]));
+    return { description: 'float64 reference', results };
   },
 };
 

@@ -3,6 +3,7 @@ import {
   type FetchModelOptions,
   fetchModel,
   MODEL_CACHE,
+  networkOf,
   RemoteModel,
   selectOutputs,
 } from '@swinface/core';
@@ -81,12 +82,12 @@ const calls = {
       pipelines.push(now());
       return create(descriptor);
     };
-    const selection = selectOutputs(model.manifest.config);
+    const network = networkOf(selectOutputs(model.manifest.config));
     let arrived = 0;
     const uploads: number[] = [];
     const engine = await WebGpuEngine.compile({
       device,
-      selection,
+      network,
       weights: model.read({
         onProgress: ({ loaded, total }) => {
           if (loaded === total) arrived = now();
@@ -96,13 +97,13 @@ const calls = {
       onProgress: () => uploads.push(now()),
     });
     const compiled = now();
-    const { embeddings } = await engine.run(new Float32Array(3 * 112 * 112), 1);
+    const { embedding } = await engine.run(new Float32Array(3 * 112 * 112), 1);
     const answered = now();
     engine.dispose();
     device.destroy();
     await new Promise((resolve) => setTimeout(resolve, 200)); // Long tasks are told late.
     observer.disconnect();
-    return { embedding: [...(embeddings ?? [])], pipelines, uploads, arrived, compiled, answered, tasks };
+    return { embedding: [...(embedding ?? [])], pipelines, uploads, arrived, compiled, answered, tasks };
   },
 
   /** What the cache holds: address and bytes. */

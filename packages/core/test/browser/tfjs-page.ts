@@ -1,10 +1,11 @@
-import { assembleWeights, foldWeights, type ModelConfig, selectOutputs } from '@swinface/core';
+import { type ModelConfig, networkOf, rawOutputs, selectOutputs } from '@swinface/core';
 import { type TfjsBackend, TfjsEngine } from '@swinface/core/tfjs';
 import { WasmEngine } from '@swinface/core/wasm';
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import * as tf from '@tensorflow/tfjs-core';
 import { syntheticInput, syntheticWeights } from '../../../testing/src/synthetic.js';
-import { CASES, checkCase } from '../tfjs/cases.js';
+import { CASES } from '../ops/cases.js';
+import { checkCase } from '../tfjs/check-case.js';
 
 const WASM = '/node_modules/@tensorflow/tfjs-backend-wasm/dist/';
 
@@ -14,9 +15,8 @@ function create(
   maxFaces: number,
   wasmPaths: string = WASM,
 ): Promise<TfjsEngine> {
-  const selection = selectOutputs(config);
-  const weights = foldWeights(assembleWeights(selection, syntheticWeights(config)));
-  return TfjsEngine.create({ backend, selection, weights, maxFaces, keepLevels: true, wasmPaths });
+  const network = networkOf(selectOutputs(config), { levels: true });
+  return TfjsEngine.create({ backend, network, weights: syntheticWeights(config), maxFaces, wasmPaths });
 }
 
 /** The golden input's first `count` faces. */
@@ -38,7 +38,7 @@ const calls = {
   async outputs(backend: TfjsBackend, config: ModelConfig, count: number) {
     const before = tf.engine().state.numTensors;
     const engine = await create(backend, config, count);
-    const { embeddings, logits, levels } = await engine.run(input(config, count), count);
+    const { embeddings, logits, levels } = rawOutputs(await engine.run(input(config, count), count), count);
     const { description } = engine;
     engine.dispose();
     const left = tf.engine().state.numTensors - before;
@@ -47,11 +47,10 @@ const calls = {
 
   /** Outputs of the WebAssembly engine with the threads that it takes by itself; the codes of calls while it is disposed of. */
   async wasmOutputs(config: ModelConfig, count: number) {
-    const selection = selectOutputs(config);
-    const weights = foldWeights(assembleWeights(selection, syntheticWeights(config)));
-    const engine = await WasmEngine.create({ selection, weights, maxFaces: 2 * count, keepLevels: true });
+    const network = networkOf(selectOutputs(config), { levels: true });
+    const engine = await WasmEngine.create({ network, weights: syntheticWeights(config), maxFaces: 2 * count });
     const { description } = engine;
-    const { embeddings, logits, levels } = await engine.run(input(config, count), count);
+    const { embeddings, logits, levels } = rawOutputs(await engine.run(input(config, count), count), count);
     const both = [engine.run(input(config, count), count), engine.run(input(config, count), count)];
     const codes = both.map((run) =>
       run.then(

@@ -20,13 +20,15 @@ describe.each([
     expect(result.description).toMatch(description);
     expect(result.left).toBe(0);
     const [a = [], b = [], c = [], d = []] = result.levels ?? [];
-    const raw = {
-      count: 2,
-      embeddings: Float32Array.from(result.embeddings),
+    const results = {
+      embedding: Float32Array.from(result.embeddings),
       logits: Float32Array.from(result.logits),
-      levels: [Float32Array.from(a), Float32Array.from(b), Float32Array.from(c), Float32Array.from(d)] as const,
+      level1: Float32Array.from(a),
+      level2: Float32Array.from(b),
+      level3: Float32Array.from(c),
+      level4: Float32Array.from(d),
     };
-    const lines = compareWithGolden(nano, selectOutputs(nano.config), raw);
+    const lines = compareWithGolden(nano, selectOutputs(nano.config), results);
     expect(lines).toHaveLength(43 + 4 * 3);
     for (const line of lines) expect(line, line.output).toMatchObject({ passed: true });
   });

@@ -1,15 +1,16 @@
 import {
   type Manifest,
   type ModelConfig,
+  networkOf,
   parseManifest,
   placedTasks,
   RECOGNITION,
   selectOutputs,
   sha256,
+  tensorShapes,
   writeSafetensors,
 } from '@swinface/core';
 import { syntheticTensor } from '../../../testing/src/synthetic.js';
-import { neededTensors, tensorShapes } from '../../src/weights/names.js';
 
 /** A manifest and its shards by file name. */
 export interface ServedModel {
@@ -24,7 +25,7 @@ export interface ServedModel {
  */
 export async function manyShards(config: ModelConfig, salt = ''): Promise<ServedModel> {
   const shapes = tensorShapes(config);
-  const needed = (...names: string[]) => [...neededTensors(selectOutputs(config, names))];
+  const needed = (...names: string[]) => [...networkOf(selectOutputs(config, names)).tensors.keys()];
   const isHead = (name: string) => /^backbone\.(norm|feature)\./.test(name);
   const isTrunk = (name: string) => name.startsWith('backbone.') && !isHead(name);
   const plan = [

@@ -71,7 +71,19 @@ export async function coreTargets(): Promise<FuzzTarget[]> {
       temperatures: { Young: 1.5 },
       thresholds: { Young: 0.4 },
       ageIntervals: [{ age: 30, halfWidth: 5 }],
-      verification: [{ falseMatchRate: 1e-3, threshold: 0.5, falseNonMatchRate: 0.1 }],
+      verification: [
+        {
+          falseMatchRate: 1e-3,
+          threshold: 0.5,
+          falseNonMatchRate: 0.1,
+          measured: {
+            strangers: 'all',
+            pairs: 9000,
+            falseMatches: { low: 5e-4, high: 2e-3 },
+            falseNonMatches: { low: 0.05, high: 0.15 },
+          },
+        },
+      ],
     },
     licence: 'MIT',
     trainingData: ['noise'],

@@ -1,4 +1,4 @@
-import { assembleWeights, foldWeights, PRESETS, type StoredWeights, selectOutputs } from '@swinface/core';
+import { networkOf, PRESETS, type StoredWeights, selectOutputs } from '@swinface/core';
 import { WebGpuEngine } from '@swinface/core/webgpu';
 import { syntheticInput, syntheticWeights } from '@swinface/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -28,24 +28,24 @@ describe('weights that arrive shard by shard', () => {
   test.each([undefined, ['Recognition'], ['Age', 'Eyeglasses']])(
     'give for %s, to the bit, what all of them at once give',
     async (outputs) => {
-      const selection = selectOutputs(config, outputs);
+      const network = networkOf(selectOutputs(config, outputs));
       const images = syntheticInput('input', [1, 3, config.image, config.image]).data;
       const run = async (weights: Parameters<typeof WebGpuEngine.compile>[0]['weights']) => {
-        using engine = await WebGpuEngine.compile({ device, selection, weights, maxFaces: 1 });
+        using engine = await WebGpuEngine.compile({ device, network, weights, maxFaces: 1 });
         return await engine.run(images, 1);
       };
-      const whole = await run(foldWeights(assembleWeights(selection, syntheticWeights(config))));
+      const whole = await run(syntheticWeights(config));
       expect(await run(parts())).toEqual(whole);
     },
   );
 
   test('are on the GPU before the next is asked for', async () => {
-    const selection = selectOutputs(config);
+    const network = networkOf(selectOutputs(config));
     let uploaded = 0;
     const atPull: number[] = [];
     const engine = await WebGpuEngine.compile({
       device,
-      selection,
+      network,
       weights: parts(() => atPull.push(uploaded)),
       maxFaces: 1,
       onProgress: (fraction) => {
@@ -70,7 +70,12 @@ describe('weights that arrive shard by shard', () => {
         return;
       }
     };
-    const compiling = WebGpuEngine.compile({ device, selection: selectOutputs(config), weights: some(), maxFaces: 1 });
+    const compiling = WebGpuEngine.compile({
+      device,
+      network: networkOf(selectOutputs(config)),
+      weights: some(),
+      maxFaces: 1,
+    });
     await expect(compiling).rejects.toThrow(/end without the tensor backbone\.norm\.weight/);
   });
 
@@ -84,7 +89,7 @@ describe('weights that arrive shard by shard', () => {
     };
     const compiling = WebGpuEngine.compile({
       device,
-      selection: selectOutputs(config),
+      network: networkOf(selectOutputs(config)),
       weights: broken(),
       maxFaces: 1,
     });

@@ -1,19 +1,21 @@
 import { decodeFloat16, dequantizeRows, type HostTensor, type Ops, quantizeRows, sizeOf } from '@swinface/core';
 import { ReferenceOps, toReference } from '@swinface/core/reference';
-import { nodeAdapter, syntheticInput, syntheticTensor } from '@swinface/testing';
-import { prefer } from '../../src/webgpu/choice.js';
-import { requestDevice } from '../../src/webgpu/device.js';
-import { RecordingOps } from '../../src/webgpu/graph.js';
-import { lower, type Plan } from '../../src/webgpu/lower.js';
-import { Program } from '../../src/webgpu/program.js';
-import type { Storage } from '../../src/webgpu/storage.js';
+import { syntheticInput, syntheticTensor, testAdapter } from '@swinface/testing';
+import { requestDevice } from '../../src/executors/webgpu/device.js';
+import { lower, type Plan } from '../../src/executors/webgpu/lower.js';
+import * as convolutional from '../../src/executors/webgpu/lower-convolutional.js';
+import { Program } from '../../src/executors/webgpu/program.js';
+import type { Storage } from '../../src/executors/webgpu/storage.js';
+import { prefer } from '../../src/executors/webgpu/variants.js';
+import { fuse } from '../../src/graph/fuse.js';
+import { RecordingOps } from '../../src/graph/graph.js';
 import { encodeFloat16 } from '../../src/weights/float16.js';
 
 /** A piece of network, written once for every executor; `weight` makes the synthetic tensor of a name. */
 export type Piece = <T>(ops: Ops<T>, x: T, weight: (name: string, shape: readonly number[]) => T) => T;
 
 export const testDevice = async (): Promise<GPUDevice> =>
-  (await requestDevice({ adapter: await nodeAdapter() })).device;
+  (await requestDevice({ adapter: await testAdapter() })).device;
 
 /**
  * Weights of a piece. With rounding storage the LayerNorm neither scales nor shifts: what it would do is multiplied into
@@ -25,13 +27,15 @@ function weightOf(name: string, shape: readonly number[], storage: Storage): Hos
 }
 
 /** The tensor as it is stored, if it is one of the matrices that `storage` is about. */
-function rounded(name: string, tensor: HostTensor, storage: Storage): HostTensor {
+export function rounded(name: string, tensor: HostTensor, storage: Storage): HostTensor {
   const { shape, data } = tensor;
-  const isMatrix = shape.length >= 2 && !/bias|table|mlp|output_fcs|proj/.test(name);
+  const isMatrix = shape.length >= 2 && !/bias|table|mlp|output_fcs|proj\b/.test(name);
   if (!isMatrix || storage === 'f32') return tensor;
   if (storage === 'f16') return { shape, data: decodeFloat16(encodeFloat16(data)) };
+  // The subnets' stacked layers stay exact.
+  if (shape.length === 3) return tensor;
   // The last axis of a linear layer, the last three of a convolution belong to one output channel.
-  const depth = sizeOf(shape.slice(shape.length === 5 ? 2 : -1));
+  const depth = sizeOf(shape.slice(shape.length >= 4 ? -3 : -1));
   return { shape, data: dequantizeRows(quantizeRows({ shape: [data.length / depth, depth], data })).data };
 }
 
@@ -47,7 +51,7 @@ export function planOf(piece: Piece, inputShape: readonly number[], maxFaces: nu
   const ops = new RecordingOps();
   const input = ops.input(inputShape);
   const output = piece(ops, input, (name, shape) => ops.constant(weightOf(name, shape, storage), name));
-  return lower(input, [output], { maxFaces, storage });
+  return lower(input, [output], fuse([output]), { maxFaces, storage }, convolutional);
 }
 
 export interface PieceOptions {
@@ -82,3 +86,10 @@ export function numbers(shape: readonly number[], scale = 1, offset = 0): HostTe
   const { data } = syntheticInput(`numbers ${shape.join('x')}`, shape);
   return { shape, data: data.map((value) => value * scale + offset).subarray(0, sizeOf(shape)) };
 }
+
+/** Two products with what stands around them. */
+export const layers: Piece = (ops, x, weight) => {
+  const norm = { weight: weight('norm.weight', [32]), bias: weight('norm.bias', [32]) };
+  const hidden = ops.gelu(ops.linear(ops.layerNorm(x, norm), { weight: weight('fc1', [64, 32]) }));
+  return ops.add(x, ops.linear(hidden, { weight: weight('fc2', [32, 64]) }));
+};

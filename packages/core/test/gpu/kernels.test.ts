@@ -1,8 +1,8 @@
 import type { HostTensor, LayerNormWeights, LinearWeights } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Plan } from '../../src/webgpu/lower.js';
-import type { Storage } from '../../src/webgpu/storage.js';
+import type { Plan } from '../../src/executors/webgpu/lower.js';
+import type { Storage } from '../../src/executors/webgpu/storage.js';
 import { numbers, type Piece, planOf, referenceOf, runPiece, testDevice } from './harness.js';
 
 let device: GPUDevice;
@@ -210,6 +210,8 @@ const variantsOf = ({ kernels }: Plan): string[] => [
   ...new Set(kernels.flatMap(({ variants }) => variants.map(({ name }) => name))),
 ];
 
+const HALF_BARS = { atol: 2e-3, rtol: 2e-3 };
+
 describe.each(CASES)('$name', ({ piece, input, kernels, atol = 5e-6 }) => {
   const variants = variantsOf(planOf(piece, input(1).shape, 1));
   const check = async (faces: number, variant: string, storage: Storage) => {
@@ -228,6 +230,14 @@ describe.each(CASES)('$name', ({ piece, input, kernels, atol = 5e-6 }) => {
     '$variant, weights stored as $storage',
     ({ variant, storage }) => check(3, variant, storage),
   );
+  const halves = variantsOf(planOf(piece, input(1).shape, 1, 'f16')).filter((variant) => variant.endsWith('.f16'));
+  // Where the adapter has no half-precision arithmetic the default is computed, and passes all the more.
+  test.each(halves)('%s', async (variant) => {
+    const x = input(3);
+    const actual = await runPiece(device, piece, x, 3, { variant, storage: 'f16' });
+    // Eleven bits in operands and in sums of a few products, which float32 adds up. Measured on Mesa's lavapipe: see the bars.
+    expectAllClose(actual, referenceOf(piece, x, 'f16'), HALF_BARS);
+  });
 });
 
 test('faces past the count are left alone, the others are the same bits whatever the count', async () => {
@@ -247,21 +257,23 @@ test('a dispatch of more workgroups than one dimension holds is folded', async (
   const x = numbers([1, side * side, 16]);
   expect(planOf((ops, y) => ops.averagePool(y, side, 1), x.shape, 1).kernels[0]?.variants[0].workgroups(1)).toBe(65536);
   const y = await runPiece(device, (ops, z) => ops.averagePool(z, side, 1), x, 1);
-  expect(Buffer.compare(Buffer.from(y.buffer), Buffer.from(x.data.buffer))).toBe(0);
+  expect(y.length).toBe(x.data.length);
+  expect(y.findIndex((value, i) => value !== x.data[i])).toBe(-1);
 });
 
 describe('refuses with a typed error', () => {
   const plan = (piece: Piece, shape: readonly number[]) => () => planOf(piece, shape, 1);
   test('an operation that no kernel computes where it stands', () => {
-    expect(plan((ops, x) => ops.gelu(x), [1, 4])).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
+    const internal = expect.objectContaining({ code: 'INTERNAL' });
+    expect(plan((ops, x) => ops.maxTokens(x), [1, 1, 4, 4])).toThrow(internal);
     expect(plan((ops, x) => ops.mergePatches(x, 2), [1, 4, 4])).toThrow(/mergePatches/);
   });
   test('what two others read, where only a fused kernel could compute it', () => {
     const shared: Piece = (ops, x, weight) => {
-      const y = ops.linear(x, layer(weight, 'fc', [4, 4]));
-      return ops.add(y, ops.linear(ops.gelu(y), layer(weight, 'fc', [4, 4])));
+      const y = ops.mergePatches(x, 2);
+      return ops.add(y, ops.linear(y, layer(weight, 'fc', [16, 16])));
     };
-    expect(plan(shared, [1, 4])).toThrow(/gelu/);
+    expect(plan(shared, [1, 4, 4])).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
   });
   test('weights that are not folded', () => {
     const piece: Piece = (ops, x, weight) =>
@@ -270,11 +282,13 @@ describe('refuses with a typed error', () => {
         running_mean: weight('running_mean', [4]),
         running_var: weight('running_var', [4]),
       });
-    expect(plan(piece, [1, 4])).toThrow(/foldWeights/);
+    expect(plan(piece, [1, 4])).toThrow(/not folded/);
   });
   test('widths that are not multiples of four, token maps and windows of another size, wide heads', () => {
     const invalid = expect.objectContaining({ code: 'INVALID_INPUT' });
-    expect(plan((ops, x, weight) => ops.linear(x, layer(weight, 'fc', [6, 4])), [1, 4])).toThrow(invalid);
+    const narrow: Piece = (ops, x, weight) =>
+      ops.linear(ops.layerNorm(x, norm(weight, 6)), layer(weight, 'fc', [4, 6]));
+    expect(plan(narrow, [1, 6])).toThrow(invalid);
     expect(plan((ops, x) => ops.averagePool(x, 2, 1), [1, 4, 6])).toThrow(invalid);
     const conv: Piece = (ops, x, weight) => ops.concat([ops.conv3x3(x, weight('conv', [1, 4, 4, 3, 3]), 8)]);
     expect(plan(conv, [1, 64, 4])).toThrow(invalid);

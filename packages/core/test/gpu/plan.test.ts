@@ -1,32 +1,22 @@
-import {
-  assembleWeights,
-  foldWeights,
-  isHostTensor,
-  mapWeights,
-  PRESETS,
-  selectOutputs,
-  swinFace,
-} from '@swinface/core';
+import { arrange, networkOf, PRESETS, selectOutputs } from '@swinface/core';
 import { syntheticWeights } from '@swinface/testing';
 import { expect, test } from 'vitest';
-import { RecordingOps } from '../../src/webgpu/graph.js';
-import { foldDispatch, type Value } from '../../src/webgpu/kernel.js';
-import { lower, type Plan } from '../../src/webgpu/lower.js';
-import { planMemory } from '../../src/webgpu/memory.js';
+import { record } from '../../src/executors/record.js';
+import { foldDispatch, type Value } from '../../src/executors/webgpu/kernel.js';
+import { lower, type Plan } from '../../src/executors/webgpu/lower.js';
+import { planMemory } from '../../src/executors/webgpu/memory.js';
+import { fuse } from '../../src/graph/fuse.js';
+import { pick } from '../../src/networks/network.js';
 import { planOf } from './harness.js';
 
 const MAX_FACES = 2;
 
-function planOfNano(keepLevels: boolean): Plan {
+function planOfNano(levels: boolean): Plan {
   const config = PRESETS['swinface-nano'];
-  const selection = selectOutputs(config);
-  const weights = foldWeights(assembleWeights(selection, syntheticWeights(config)));
-  const ops = new RecordingOps();
-  const input = ops.input([MAX_FACES, 3, config.image, config.image]);
-  const recorded = mapWeights(weights, isHostTensor, (tensor, path) => ops.constant(tensor, path));
-  const { levels, embedding, logits } = swinFace(ops, selection, recorded, input);
-  const outputs = [embedding, logits, ...(keepLevels ? levels : [])].filter((node) => node !== undefined);
-  return lower(input, outputs, { maxFaces: MAX_FACES, storage: 'f32' });
+  const network = networkOf(selectOutputs(config), { levels }).folded;
+  const weights = arrange(network, syntheticWeights(config));
+  const { input, outputs } = record(network, MAX_FACES, (path) => pick(weights, path));
+  return lower(input, outputs, fuse(outputs), { maxFaces: MAX_FACES, storage: 'f32' });
 }
 
 test.each([false, true])('no value is overwritten while it is still needed (levels kept: %s)', (keepLevels) => {

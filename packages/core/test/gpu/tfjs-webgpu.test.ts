@@ -1,32 +1,33 @@
-import { assembleWeights, foldWeights, selectOutputs } from '@swinface/core';
+import { networkOf, selectOutputs } from '@swinface/core';
 import { TfjsEngine } from '@swinface/core/tfjs';
 import {
   compareWithGolden,
   expectAllClose,
   golden,
-  nodeAdapter,
   syntheticInput,
   syntheticWeights,
+  testAdapter,
 } from '@swinface/testing';
 import '@tensorflow/tfjs-backend-cpu';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CASES, checkCase } from '../tfjs/cases.js';
+import { CASES } from '../ops/cases.js';
+import { checkCase } from '../tfjs/check-case.js';
 import { SHALLOW } from '../tfjs/tiny.js';
 
-const selection = selectOutputs(SHALLOW);
-const weights = foldWeights(assembleWeights(selection, syntheticWeights(SHALLOW)));
+const network = networkOf(selectOutputs(SHALLOW));
+const weights = syntheticWeights(SHALLOW);
 const face = syntheticInput('face', [1, 3, 32, 32]).data;
 const tiny = (device?: GPUDevice) =>
-  TfjsEngine.create({ backend: 'webgpu', selection, weights, maxFaces: 1, ...(device ? { device } : {}) });
+  TfjsEngine.create({ backend: 'webgpu', network, weights, maxFaces: 1, ...(device ? { device } : {}) });
 let device: GPUDevice;
 
 beforeAll(async () => {
-  const adapter = await nodeAdapter();
+  const adapter = await testAdapter();
   device = await adapter.requestDevice();
   // tfjs asks for `navigator.gpu` when it is imported, even where it is handed a device.
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu: { requestAdapter: nodeAdapter } } });
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu: { requestAdapter: testAdapter } } });
   await tf.setBackend('cpu');
 });
 afterAll(() => device.destroy());
@@ -34,15 +35,13 @@ afterAll(() => device.destroy());
 test('reproduces the golden outputs on a device handed in and leaves no tensors behind', async () => {
   const nano = await golden('swinface-nano');
   const selection = selectOutputs(nano.config);
-  const weights = foldWeights(assembleWeights(selection, nano.weights));
   const before = tf.memory().numTensors;
   const engine = await TfjsEngine.create({
     backend: 'webgpu',
     device,
-    selection,
-    weights,
+    network: networkOf(selection, { levels: true }),
+    weights: nano.weights,
     maxFaces: 1,
-    keepLevels: true,
   });
   expect(tf.getBackend()).toBe('cpu');
   const ready = tf.memory().numTensors;
@@ -84,7 +83,7 @@ describe('TfjsOps on webgpu', () => {
 });
 
 test('the loss of a device handed in is told as such', async () => {
-  const adapter = await nodeAdapter();
+  const adapter = await testAdapter();
   const doomed = await adapter.requestDevice();
   const engine = await tiny(doomed);
   const run = engine.run(face, 1);
@@ -97,12 +96,12 @@ test('the loss of a device handed in is told as such', async () => {
 test("runs on tfjs' own device, which the application may use too, and on a new one after its loss", async () => {
   const engine = await tiny();
   expect(engine.backendName).toBe('webgpu');
-  const { embeddings } = await engine.run(face, 1);
+  const { embedding } = await engine.run(face, 1);
   (tf.findBackend('webgpu') as WebGPUBackend).device.destroy();
   await expect(engine.run(face, 1)).rejects.toMatchObject({ code: 'DEVICE_LOST' });
   engine.dispose();
 
   const next = await tiny();
-  expect((await next.run(face, 1)).embeddings).toEqual(embeddings);
+  expect((await next.run(face, 1)).embedding).toEqual(embedding);
   next.dispose();
 });

@@ -1,17 +1,18 @@
 import {
-  assembleWeights,
+  arrange,
   fetchModel,
   InvalidInputError,
   ModelDownloadError,
+  networkOf,
   PRESETS,
   type SwinFaceError,
   selectOutputs,
   WeightsInvalidError,
 } from '@swinface/core';
-import { syntheticTensor } from '@swinface/testing';
+import { syntheticTensor, syntheticWeights } from '@swinface/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { backoff, retryAfter } from '../../src/weights/delivery/backoff.js';
-import { neededTensors } from '../../src/weights/names.js';
+import { PartialBody } from '../../src/weights/delivery/partial-body.js';
 import { manyShards, type ServedModel } from '../delivery/model.js';
 import { listen, ModelServer } from '../delivery/server.js';
 import { TINY } from '../tfjs/tiny.js';
@@ -87,7 +88,7 @@ describe('outputs that were chosen', () => {
     expect(fetched).toContain(trunk.file);
     expect(delivery?.fetched).toBe(models.weightBytes);
     expect(models.weightBytes).toBeLessThan(total());
-    assembleWeights(selectOutputs(config, outputs), weights); // throws where a tensor is missing
+    arrange(networkOf(selectOutputs(config, outputs)), weights); // throws where a tensor is missing
   });
 
   test('an unknown name is refused before any shard is fetched', async () => {
@@ -98,16 +99,16 @@ describe('outputs that were chosen', () => {
   test.each([['Recognition'], ['Age'], ['Young', 'Smiling'], undefined].map((names) => ({ names })))(
     'the tensors that $names need are exactly those that are looked at',
     ({ names }) => {
-      const selection = selectOutputs(TINY, names);
+      const network = networkOf(selectOutputs(TINY, names));
       const looked = new Set<string>();
       const spy = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-      spy.has = (name) => neededTensors(selectOutputs(TINY)).has(name);
+      const all = syntheticWeights(TINY);
       spy.get = (name) => {
         looked.add(name);
-        return spy.has(name) ? { shape: [1], data: new Float32Array(1) } : undefined;
+        return all.get(name);
       };
-      assembleWeights(selection, spy);
-      expect([...neededTensors(selection)].sort()).toEqual([...looked].sort());
+      arrange(network, spy);
+      expect([...network.tensors.keys()].sort()).toEqual([...looked].sort());
     },
   );
 });
@@ -285,6 +286,18 @@ test('an abort while waiting to try again ends the wait', async () => {
   await new Promise((resolve) => setTimeout(resolve, 50));
   abort.abort();
   expect((await loading).name).toBe('AbortError');
+});
+
+test('chunks of any size are joined in their order', () => {
+  const body = new PartialBody(new URL('http://x/y'), 2 ** 24);
+  const expected: number[] = [];
+  for (const length of [1, 65_536, 7, 65_535, 2, 65_529, 100_000, 0, 3]) {
+    const chunk = Uint8Array.from({ length }, (_, i) => (i * 31 + expected.length) % 251);
+    body.append(chunk);
+    for (const byte of chunk) expected.push(byte);
+  }
+  expect(body.size).toBe(expected.length);
+  expect(Buffer.compare(body.take(), Uint8Array.from(expected))).toBe(0);
 });
 
 describe('delays', () => {

@@ -1,30 +1,32 @@
-import { InvalidInputError, type SelectedTask, selectOutputs } from '@swinface/core';
+import { InvalidInputError, networkOf, type SelectedTask, selectOutputs } from '@swinface/core';
 import { explainTask } from '@swinface/core/explain';
 import { runReference } from '@swinface/core/reference';
 import { expectAllClose, golden } from '@swinface/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { subnetFeatures, taskLogits } from '../../src/explain/index.js';
-import { assembleWeights, type WeightMap } from '../../src/weights/index.js';
+import { TaskHead } from '../../src/explain/index.js';
 
 type Levels = [Float32Array, Float32Array, Float32Array, Float32Array];
 
 const setUp = async () => {
   const { config, weights, input } = await golden('swinface-nano');
   const selection = selectOutputs(config);
-  const { levels, logits } = runReference(selection, assembleWeights(selection, weights), input);
-  const second = levels.map(({ data }) => Float32Array.from(data.subarray(data.length / 2))) as Levels;
-  const row = logits?.data.subarray(selection.logits) ?? new Float64Array();
-  return { config, weights: weights as WeightMap, selection, levels: second, row };
+  const results = runReference(networkOf(selection, { levels: true }), weights, input);
+  const second = [1, 2, 3, 4].map((level) => {
+    const data = results[`level${level}`]?.data ?? new Float64Array();
+    return Float32Array.from(data.subarray(data.length / 2));
+  }) as Levels;
+  const row = results.logits?.data.subarray(selection.logits) ?? new Float64Array();
+  return { config, weights, selection, levels: second, row };
 };
 let set: Awaited<ReturnType<typeof setUp>>;
 beforeAll(async () => {
   set = await setUp();
 }, 60_000); // the float64 reference
 
-const read = (name: string) => set.weights.get(name)?.data ?? new Float32Array();
-const explained = ({ subnet, index, task }: SelectedTask) => {
-  const { pooled, attended } = subnetFeatures(set.config, read, subnet, set.levels);
-  return { pooled, attended, ...taskLogits(set.config, read, { subnet, index, task }, pooled) };
+const explained = ({ task }: SelectedTask) => {
+  const head = new TaskHead(set.config, set.weights, task.name);
+  const attended = head.attend(set.levels);
+  return { head, attended: attended.data, ...head.respond(attended) };
 };
 
 describe('explainTask', () => {
@@ -32,7 +34,7 @@ describe('explainTask', () => {
     for (const place of set.selection.tasks) {
       const { logits } = explained(place);
       const expected = set.row.subarray(place.offset, place.offset + place.task.logits);
-      // float32 against float64 over sums of at most 9 x 192 products.
+      // Feature maps and folded weights are rounded to float32.
       expectAllClose(logits, expected, { atol: 1e-5, rtol: 1e-5, label: place.task.name });
     }
   });
@@ -40,16 +42,17 @@ describe('explainTask', () => {
   test('has the gradient that finite differences give', () => {
     const place = set.selection.tasks.find(({ task }) => task.name === 'Expression');
     if (!place) throw new Error('No task Expression');
-    const { pooled, gradient, logits } = explained(place);
+    const { head, pooled, gradient, logits } = explained(place);
     for (const column of [0, 3]) {
       const slopes = gradient(column);
       for (let c = 0; c < pooled.length; c += 5) {
         const moved = pooled.slice();
         const step = 2 ** -11;
         moved[c] = (moved[c] ?? 0) + step;
-        const there = taskLogits(set.config, read, place, moved).logits[column] ?? 0;
-        // Linear between the kinks of ReLU: only float32 rounding of the logits, divided by the step.
-        expect(Math.abs((there - (logits[column] ?? 0)) / step - (slopes[c] ?? 0))).toBeLessThan(1e-3);
+        // A map of one token is its own maximum.
+        const there = head.respond({ shape: [1, 1, 1, moved.length], data: moved }).logits[column] ?? 0;
+        // Linear between the kinks of ReLU: only float64 rounding of the logits, divided by the step.
+        expect(Math.abs((there - (logits[column] ?? 0)) / step - (slopes[c] ?? 0))).toBeLessThan(1e-9);
       }
     }
     expect(gradient(0)).not.toEqual(gradient(3));
@@ -91,13 +94,13 @@ describe('explainTask', () => {
   });
 
   test('a place that alone bears features is the one that lights up', () => {
-    const [subnet, token] = [0, 3 * 7 + 5];
+    const token = 3 * 7 + 5;
     // Only FM4 speaks, and only at one token: its features reach that token and its eight neighbours.
     const levels = set.levels.map((level) => new Float32Array(level.length)) as Levels;
     const channels = levels[3].length / 49;
     levels[3].set(set.levels[3].subarray(token * channels, (token + 1) * channels), token * channels);
     const { map } = explainTask(set.config, set.weights, levels, 'Gender');
-    const { attended } = subnetFeatures(set.config, read, subnet, levels);
+    const { data: attended } = new TaskHead(set.config, set.weights, 'Gender').attend(levels);
     for (let place = 0; place < 49; place++) {
       const near = Math.abs(Math.floor(place / 7) - 3) <= 1 && Math.abs((place % 7) - 5) <= 1;
       const width = set.config.feature;

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assembleWeights, type ModelConfig, PRESETS, selectOutputs, tensorShapes } from '@swinface/core';
+import { type ModelConfig, networkOf, PRESETS, selectOutputs, tensorShapes } from '@swinface/core';
 import { runReference } from '@swinface/core/reference';
 import { syntheticInput, syntheticTensor } from '@swinface/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -35,7 +35,7 @@ function record(salt: string, seed: (name: string) => string) {
   const weights = new Map(shapes.map(([name, shape]) => [name, syntheticTensor(name, shape, seed(name))]));
   const input = syntheticInput(seed('input'), [1, 3, 112, 112]);
   const selection = selectOutputs(config);
-  const { levels, embedding, logits } = runReference(selection, assembleWeights(selection, weights), input);
+  const { embedding, logits, ...levels } = runReference(networkOf(selection, { levels: true }), weights, input);
   const rows = Object.fromEntries(
     selection.tasks.map(({ task, offset }) => [
       task.name,
@@ -51,7 +51,7 @@ function record(salt: string, seed: (name: string) => string) {
     weight_samples: Object.fromEntries(SAMPLED.map((n) => [n, Array.from(weights.get(n)?.data.subarray(0, 4) ?? [])])),
     input_samples: Array.from(input.data.subarray(0, 8)),
     feature_maps: Object.fromEntries(
-      levels.map(({ shape, data }, level) => [
+      Object.values(levels).map(({ shape, data }, level) => [
         `FM${level + 1}`,
         {
           shape,

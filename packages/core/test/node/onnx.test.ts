@@ -1,19 +1,13 @@
-import { assembleWeights, foldWeights, type HostTensor, type RawOutputs, selectOutputs } from '@swinface/core';
+import { type HostTensor, type NetworkResults, networkOf, selectOutputs } from '@swinface/core';
 import { exportOnnx, exportOnnxParts } from '@swinface/core/onnx';
 import { compareWithGolden, GOLDEN_BARS, golden } from '@swinface/testing';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 
-async function run(model: Uint8Array, image: HostTensor): Promise<RawOutputs> {
+async function run(model: Uint8Array, image: HostTensor): Promise<NetworkResults> {
   const session = await InferenceSession.create(model, { executionProviders: ['cpu'], intraOpNumThreads: 1 });
   const outputs = await session.run({ image: new Tensor('float32', image.data, image.shape) });
-  const values = (name: string) => outputs[name]?.data as Float32Array;
-  return {
-    count: image.shape[0] as number,
-    embeddings: values('embedding'),
-    logits: values('logits'),
-    levels: [values('level1'), values('level2'), values('level3'), values('level4')],
-  };
+  return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
 }
 
 test.each([
@@ -22,8 +16,8 @@ test.each([
 ] as const)('the exported network gives the golden outputs: batch $batch, folded $fold', async ({ batch, fold }) => {
   const expected = await golden('swinface-nano');
   const selection = selectOutputs(expected.config);
-  const weights = assembleWeights(selection, expected.weights);
-  const model = exportOnnx(selection, fold ? foldWeights(weights) : weights, { batch, levels: true });
+  const network = networkOf(selection, { levels: true });
+  const model = exportOnnx(fold ? network.folded : network, expected.weights, { batch });
   const lines = compareWithGolden(expected, selection, await run(model, expected.input));
   expect(lines).toHaveLength(43 + 4 * 3);
   for (const line of lines) expect(line, JSON.stringify(line)).toMatchObject({ passed: true });
@@ -34,7 +28,7 @@ test.each([
 test('a dynamic batch takes any number of faces', async () => {
   const expected = await golden('swinface-nano');
   const selection = selectOutputs(expected.config, ['Age', 'Expression']);
-  const model = exportOnnx(selection, assembleWeights(selection, expected.weights));
+  const model = exportOnnx(networkOf(selection), expected.weights);
   const session = await InferenceSession.create(model, { intraOpNumThreads: 1 });
   expect(session.outputNames).toEqual(['logits']);
   for (const count of [1, 3]) {
@@ -47,9 +41,9 @@ test('a dynamic batch takes any number of faces', async () => {
 test('in pieces it is the same file, and says which columns are which', async () => {
   const expected = await golden('swinface-nano');
   const selection = selectOutputs(expected.config, ['Age', 'Expression']);
-  const weights = assembleWeights(selection, expected.weights);
-  const whole = Buffer.from(exportOnnx(selection, weights));
-  expect(Buffer.concat(exportOnnxParts(selection, weights)).equals(whole)).toBe(true);
+  const network = networkOf(selection);
+  const whole = Buffer.from(exportOnnx(network, expected.weights));
+  expect(Buffer.concat(exportOnnxParts(network, expected.weights)).equals(whole)).toBe(true);
   const [age, expression] = selection.tasks;
   const outputs = JSON.stringify([
     { ...age?.task, offset: 0 },
@@ -60,7 +54,6 @@ test('in pieces it is the same file, and says which columns are which', async ()
 
 test('an impossible batch size is refused', async () => {
   const expected = await golden('swinface-nano');
-  const selection = selectOutputs(expected.config);
-  const weights = assembleWeights(selection, expected.weights);
-  expect(() => exportOnnx(selection, weights, { batch: 0 })).toThrow(/whole number above zero/);
+  const network = networkOf(selectOutputs(expected.config));
+  expect(() => exportOnnx(network, expected.weights, { batch: 0 })).toThrow(/whole number above zero/);
 });

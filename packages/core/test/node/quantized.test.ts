@@ -44,7 +44,7 @@ const SHAPES: readonly (readonly number[])[] = [
 
 describe('quantizeRows', () => {
   test.each(SHAPES.map((shape) => [shape]))(
-    '%j is within half a step of the plain quantiser and of the weight',
+    '%j is within half a step of the plain quantizer and of the weight',
     (shape) => {
       const tensor = syntheticInput(`rows ${shape}`, shape);
       const { values, scales } = quantizeRows(tensor);
@@ -119,7 +119,7 @@ describe('I8 in safetensors', () => {
     return out;
   };
 
-  test('is one tensor of the plain quantiser, every element starts at a multiple of its size', () => {
+  test('is one tensor of the plain quantizer, every element starts at a multiple of its size', () => {
     const file = written();
     const header = headerOf(file);
     expect(header['bytes.scale']).toMatchObject({ dtype: 'F32', shape: [3] });
@@ -163,7 +163,7 @@ describe('I8 in safetensors', () => {
       /needs a scale per row/,
     ],
     [
-      'with quantised scales',
+      'with quantized scales',
       () => withHeader((header) => Object.assign(scale(header), { dtype: 'I8', shape: [12, 1] })),
       /I8/,
     ],
@@ -282,16 +282,16 @@ describe('a packed int8 model', () => {
 
   test('its passport says what rounding changed, and nonsense there is refused', () => {
     const effect = { set: 'faces', faces: 9, cosine: { mean: 1, lowest: 0.9 }, changed: { Gender: 0.1 }, metrics: {} };
-    const quantisation = { source: 'nano', dtype: 'I8', rounding: 'nearest', effects: [effect] };
-    expect(parseManifest({ ...manifest, quantisation }).quantisation).toEqual(quantisation);
+    const quantization = { source: 'nano', dtype: 'I8', rounding: 'nearest', effects: [effect] };
+    expect(parseManifest({ ...manifest, quantization }).quantization).toEqual(quantization);
     for (const broken of [
-      { ...quantisation, dtype: 'I4' },
-      { ...quantisation, rounding: 'lucky' },
-      { ...quantisation, effects: [{ ...effect, changed: { Gender: 1.1 } }] },
-      { ...quantisation, effects: [{ ...effect, cosine: { mean: 2, lowest: 0 } }] },
-      { ...quantisation, surprise: 1 },
+      { ...quantization, dtype: 'I4' },
+      { ...quantization, rounding: 'lucky' },
+      { ...quantization, effects: [{ ...effect, changed: { Gender: 1.1 } }] },
+      { ...quantization, effects: [{ ...effect, cosine: { mean: 2, lowest: 0 } }] },
+      { ...quantization, surprise: 1 },
     ]) {
-      expect(() => parseManifest({ ...manifest, quantisation: broken })).toThrow(/quantisation/);
+      expect(() => parseManifest({ ...manifest, quantization: broken })).toThrow(/quantization/);
     }
   });
 });

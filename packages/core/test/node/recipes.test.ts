@@ -1,52 +1,78 @@
-import { assembleWeights, foldWeights, type HostTensor, isHostTensor, mapWeights, selectOutputs } from '@swinface/core';
+import { arrange, disarrange, type HostTensor, networkOf, selectOutputs, tensorShapes } from '@swinface/core';
 import { syntheticWeights } from '@swinface/testing';
 import { describe, expect, test } from 'vitest';
-import type { Recipe } from '../../src/weights/assemble.js';
-import { foldedRecipes } from '../../src/weights/fold.js';
-import { neededTensors } from '../../src/weights/names.js';
+import { pick } from '../../src/networks/network.js';
 import { TINY } from '../tfjs/tiny.js';
 
 const weights = syntheticWeights(TINY);
-const isRecipe = (value: unknown): value is Recipe => typeof value === 'object' && value !== null && 'make' in value;
 
-describe.each([undefined, ['Recognition'], ['Age', 'Smiling'], ['Young']].map((outputs) => ({ outputs })))(
-  'recipes for $outputs',
-  ({ outputs }) => {
-    const selection = selectOutputs(TINY, outputs);
-    const recipes = new Map<string, Recipe>();
-    mapWeights(foldedRecipes(selection), isRecipe, (recipe, path) => recipes.set(path, recipe));
-    const whole = new Map<string, HostTensor>();
-    mapWeights(foldWeights(assembleWeights(selection, weights)), isHostTensor, (tensor, path) =>
-      whole.set(path, tensor),
-    );
+describe.each(
+  [undefined, ['Recognition'], ['Age', 'Smiling'], ['Young']].flatMap((outputs) =>
+    [false, true].map((folded) => ({ outputs, folded })),
+  ),
+)('weights for $outputs, folded: $folded', ({ outputs, folded }) => {
+  const whole = networkOf(selectOutputs(TINY, outputs));
+  const network = folded ? whole.folded : whole;
 
-    test('make what assembling and folding all at once makes, to the bit', () => {
-      expect([...recipes.keys()].sort()).toEqual([...whole.keys()].sort());
-      for (const [path, { shape, sources, make }] of recipes) {
-        const asked = new Set<string>();
-        const made = make((source) => {
-          asked.add(source);
-          return weights.get(source) as HostTensor;
-        });
-        expect(made, path).toEqual(whole.get(path));
-        expect(shape, path).toEqual(made.shape);
-        for (const source of asked) expect(sources, path).toContain(source);
-      }
-    });
+  test('are made from the tensors that they name, and have the shapes that they say', () => {
+    for (const [path, { shape, sources, make }] of network.weights) {
+      const asked = new Set<string>();
+      const made = make((source) => {
+        asked.add(source);
+        return pick(weights, source);
+      });
+      expect(made.shape, path).toEqual(shape);
+      expect(made.data, path).toHaveLength(shape.reduce((a, b) => a * b, 1));
+      for (const source of asked) expect([...sources.keys()], path).toContain(source);
+      for (const [source, sourceShape] of sources) expect(weights.get(source)?.shape).toEqual(sourceShape);
+    }
+  });
 
-    test('name every tensor that is needed, and no other', () => {
-      const named = new Set([...recipes.values()].flatMap(({ sources }) => sources));
-      expect([...named].sort()).toEqual([...neededTensors(selection)].sort());
-    });
-  },
-);
+  test('name every tensor that is needed, and no other', () => {
+    const named = new Set([...network.weights.values()].flatMap(({ sources }) => [...sources.keys()]));
+    expect([...named].sort()).toEqual([...network.tensors.keys()].sort());
+  });
+});
+
+test('subnets are stacked, task outputs joined in the order of the logits', () => {
+  const selection = selectOutputs({
+    ...TINY,
+    extraTasks: [{ subnet: 'Age', task: { name: 'Extra', kind: 'sigmoid', logits: 3 } }],
+  });
+  const network = networkOf(selection);
+  const tensors = syntheticWeights(selection.config);
+  const arranged = arrange(network, tensors);
+  const [first, second] = [0, 1].map((s) => pick(tensors, `tss.nets.${s}.feature.0.weight`));
+  const stacked = pick(arranged, 'subnets.tss.0.weight');
+  expect(stacked.shape).toEqual([TINY.subnets.length, ...(first?.shape ?? [])]);
+  expect(stacked.data.subarray(0, 2 * (first?.data.length ?? 0))).toEqual(
+    Float32Array.from([...(first?.data ?? []), ...(second?.data ?? [])]),
+  );
+  for (const { index, offset, task } of selection.tasks) {
+    const { data } = pick(tensors, `om.output_fcs.${index}.bias`);
+    expect(pick(arranged, 'subnets.output_fcs.bias').data.subarray(offset, offset + task.logits)).toEqual(data);
+  }
+});
 
 test('both halves of a fold are right in any order, and when asked again', () => {
-  const selection = selectOutputs(TINY);
-  const expected = foldWeights(assembleWeights(selection, weights)).recognition?.feature[0];
-  const layer = foldedRecipes(selection).recognition?.feature[0];
-  const tensor = (name: string) => weights.get(name) as HostTensor;
+  const network = networkOf(selectOutputs(TINY)).folded;
+  const tensor = (name: string): HostTensor => pick(weights, name);
+  const made = (path: string) => pick(network.weights, path).make(tensor);
+  const expected = arrange(network, weights);
   for (const half of ['bias', 'weight', 'weight', 'weight', 'bias', 'bias'] as const) {
-    expect(layer?.[half]?.make(tensor), half).toEqual(expected?.[half]);
+    const path = `recognition.feature.0.${half}`;
+    expect(made(path), half).toEqual(expected.get(path));
   }
+});
+
+test('the tensors can be had back from weights that are not folded', () => {
+  const network = networkOf(selectOutputs(TINY));
+  const back = disarrange(network, arrange(network, weights));
+  expect([...back.keys()]).toEqual([...tensorShapes(TINY).keys()]);
+  for (const [name, { shape, data }] of back) {
+    expect(shape, name).toEqual(weights.get(name)?.shape);
+    expect(data, name).toEqual(weights.get(name)?.data);
+  }
+  expect(() => disarrange(network.folded, arrange(network.folded, weights))).toThrow(/recognition\.feature/);
+  expect(() => disarrange(network, new Map())).toThrow(/cannot be had back/);
 });

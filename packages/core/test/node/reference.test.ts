@@ -167,3 +167,72 @@ test('taskOutputs reads the subnet that each row names', () => {
   expect(out.shape).toEqual([2, 3]);
   expect([...out.data]).toEqual([1, 10, 21, 2, 20, 41]);
 });
+
+test('convolution: padding on the named sides, stride, and filters read as [input][ky][kx]', () => {
+  const x = generate([1, 12, 1], (i) => i + 1); // 3 rows of 4: 1 2 3 4 / 5 6 7 8 / 9 10 11 12
+  // Output 0 takes the window's bottom-right token, output 1 sums the window.
+  const weights = { weight: tensor([2, 1, 2, 2], [0, 0, 0, 1, 1, 1, 1, 1]), bias: tensor([2], [0.5, 0]) };
+  const out = ops.convolution(x, weights, {
+    sides: [3, 4],
+    kernel: [2, 2],
+    stride: 2,
+    padding: { top: 0, right: 1, bottom: 1, left: 1 },
+    groups: 1,
+  });
+  // Rows 0-1 and 2-3 (the last beyond the map), columns (-1)-0, 1-2, 3-4.
+  expect(out.shape).toEqual([1, 6, 2]);
+  expect([...out.data]).toEqual([5.5, 6, 7.5, 18, 0.5, 12, 0.5, 9, 0.5, 21, 0.5, 12]);
+});
+
+test('convolution of groups reads the inputs of its own group', () => {
+  const x = tensor([1, 1, 4], [1, 10, 100, 1000]);
+  const shape = {
+    sides: [1, 1],
+    kernel: [1, 1],
+    stride: 1,
+    padding: { top: 0, right: 0, bottom: 0, left: 0 },
+  } as const;
+  const two = ops.convolution(x, { weight: tensor([2, 2, 1, 1], [1, 2, 3, 4]) }, { ...shape, groups: 2 });
+  expect([...two.data]).toEqual([21, 4300]);
+  const own = ops.convolution(x, { weight: tensor([4, 1, 1, 1], [1, 2, 3, 4]) }, { ...shape, groups: 4 });
+  expect([...own.data]).toEqual([1, 20, 300, 4000]);
+});
+
+test('imageTokens interleaves planes, padChannels appends zeros', () => {
+  const image = generate([1, 2, 1, 3], (i) => i); // planes 0 1 2 and 3 4 5
+  expect([...ops.imageTokens(image).data]).toEqual([0, 3, 1, 4, 2, 5]);
+  expect([...ops.padChannels(tensor([1, 2, 1], [7, 8]), 3).data]).toEqual([7, 0, 0, 8, 0, 0]);
+});
+
+test('prelu and silu are elementwise', () => {
+  expect([...ops.prelu(tensor([1, 2, 2], [-2, -2, 3, 3]), tensor([2], [0.5, -1])).data]).toEqual([-1, 2, 3, 3]);
+  expectAllClose(ops.silu(tensor([2], [0, 2])).data, [0, 2 / (1 + Math.exp(-2))], EXACT);
+});
+
+test('maxPool leaves padding out, so that it never beats a negative value', () => {
+  const x = generate([1, 9, 1], (i) => -1 - i);
+  const padding = { top: 1, right: 0, bottom: 0, left: 1 };
+  const out = ops.maxPool(x, { sides: [3, 3], kernel: [2, 2], stride: 2, padding });
+  expect([...out.data]).toEqual([-1, -2, -4, -5]);
+});
+
+test('resizeBilinear reads between pixel centres and repeats the border', () => {
+  const out = ops.resizeBilinear(tensor([1, 2, 1], [0, 4]), [1, 2], [1, 4]);
+  // Centres of four in the coordinates of two: -0.25, 0.25, 0.75, 1.25.
+  expect([...out.data]).toEqual([0, 1, 3, 4]);
+});
+
+test('squeezeExcite gates each channel by the mean over the tokens', () => {
+  const x = tensor([1, 2, 2], [1, 0, 3, 0]); // means 2 and 0
+  const out = ops.squeezeExcite(x, {
+    reduce: { weight: tensor([1, 2], [1, 0]), bias: tensor([1], [0]) },
+    expand: { weight: tensor([2, 1], [1, 0]), bias: tensor([2], [0, 1]) },
+  });
+  const gate = 1 / (1 + Math.exp(-2 / (1 + Math.exp(-2))));
+  expectAllClose(out.data, [gate, 0, 3 * gate, 0], EXACT);
+});
+
+test('pyramidMax gives the maximum of the whole, then of each block of 2 x 2, blocks that overlap where sides are odd', () => {
+  const x = generate([1, 9, 1], (i) => i);
+  expect([...ops.pyramidMax(x, [3, 3], 2).data]).toEqual([8, 4, 5, 7, 8]);
+});

@@ -1,4 +1,4 @@
-import { assembleWeights, foldWeights, selectOutputs } from '@swinface/core';
+import { networkOf, selectOutputs } from '@swinface/core';
 import { TfjsEngine } from '@swinface/core/tfjs';
 import { compareWithGolden, expectAllClose, golden } from '@swinface/testing';
 import * as tf from '@tensorflow/tfjs-core';
@@ -7,28 +7,22 @@ import { beforeEach, describe, expect, test } from 'vitest';
 
 const nano = await golden('swinface-nano');
 const selection = selectOutputs(nano.config);
-const unfolded = assembleWeights(selection, nano.weights);
-const weights = foldWeights(unfolded);
+const { weights } = nano;
 const face = nano.input.data.subarray(0, 3 * 112 * 112);
 
 beforeEach(() => tf.setBackend('cpu'));
 
 /** Engine for one output, which is quick to make. */
 const small = (options: Partial<Parameters<typeof TfjsEngine.create>[0]> = {}) => {
-  const selection = selectOutputs(nano.config, ['Recognition']);
-  return TfjsEngine.create({
-    backend: 'wasm',
-    selection,
-    weights: foldWeights(assembleWeights(selection, nano.weights)),
-    maxFaces: 2,
-    ...options,
-  });
+  const network = networkOf(selectOutputs(nano.config, ['Recognition']));
+  return TfjsEngine.create({ backend: 'wasm', network, weights, maxFaces: 2, ...options });
 };
 
 describe.each(['wasm', 'cpu'] as const)('TfjsEngine on %s', (backend) => {
   test('reproduces the golden outputs and leaves no tensors behind', async () => {
     const before = tf.memory().numTensors;
-    const engine = await TfjsEngine.create({ backend, selection, weights, maxFaces: 2, keepLevels: true });
+    const network = networkOf(selection, { levels: true });
+    const engine = await TfjsEngine.create({ backend, network, weights, maxFaces: 2 });
     const ready = tf.memory().numTensors;
 
     const lines = compareWithGolden(nano, selection, await engine.run(nano.input.data, 2));
@@ -44,17 +38,15 @@ describe.each(['wasm', 'cpu'] as const)('TfjsEngine on %s', (backend) => {
 });
 
 describe('TfjsEngine', () => {
-  test('gives the same without folding, and for one face as for two', async () => {
-    const folded = await TfjsEngine.create({ backend: 'wasm', selection, weights, maxFaces: 2 });
-    const plain = await TfjsEngine.create({ backend: 'wasm', selection, weights: unfolded, maxFaces: 2 });
-    const both = await folded.run(nano.input.data, 2);
-    const one = await plain.run(face, 1);
-    folded.dispose();
-    plain.dispose();
-    expect(one.levels).toBeUndefined();
+  test('gives the same for one face as for two', async () => {
+    const engine = await TfjsEngine.create({ backend: 'wasm', network: networkOf(selection), weights, maxFaces: 2 });
+    const both = await engine.run(nano.input.data, 2);
+    const one = await engine.run(face, 1);
+    engine.dispose();
+    expect(Object.keys(one).sort()).toEqual(['embedding', 'logits']);
     // float32 sums in another order.
     const tolerance = { atol: 1e-4, rtol: 1e-4 };
-    expectAllClose(one.embeddings ?? [], both.embeddings?.subarray(0, 64) ?? [], tolerance);
+    expectAllClose(one.embedding ?? [], both.embedding?.subarray(0, 64) ?? [], tolerance);
     expectAllClose(one.logits ?? [], both.logits?.subarray(0, selection.logits) ?? [], tolerance);
   });
 
@@ -62,7 +54,7 @@ describe('TfjsEngine', () => {
     const engine = await small();
     const raw = await engine.run(face, 1);
     engine.dispose();
-    expect(Object.keys(raw).sort()).toEqual(['count', 'embeddings']);
+    expect(Object.keys(raw).sort()).toEqual(['embedding']);
   });
 
   test('leaves the application its backend, and answers runs that overlap', async () => {
@@ -71,14 +63,14 @@ describe('TfjsEngine', () => {
     const second = nano.input.data.subarray(face.length);
     const runs = [engine.run(face, 1), other.run(second, 1), engine.run(face, 1)];
     expect(tf.getBackend()).toBe('cpu');
-    const [a, b, c] = (await Promise.all(runs)).map(({ embeddings }) => embeddings ?? new Float32Array());
+    const [a, b, c] = (await Promise.all(runs)).map(({ embedding }) => embedding ?? new Float32Array());
     const expected = nano.outputs.Recognition;
     expectAllClose(a ?? [], expected?.[0] ?? [], { atol: 2e-3, rtol: 1e-3 });
     expectAllClose(b ?? [], expected?.[1] ?? [], { atol: 2e-3, rtol: 1e-3 });
     expect(c).toEqual(a);
     engine.dispose();
     // The other engine keeps its own weights.
-    expect((await other.run(face, 1)).embeddings).toEqual(a);
+    expect((await other.run(face, 1)).embedding).toEqual(a);
     other.dispose();
   });
 
@@ -94,17 +86,16 @@ describe('TfjsEngine', () => {
     const images = tf.tensor4d(nano.input.data, [2, 3, 112, 112]);
     const before = tf.memory().numTensors;
     const outputs = engine.predict(images);
-    expect(outputs.levels.map(({ shape }) => shape)).toEqual(nano.levels.map(({ shape }) => shape));
     expect(outputs.embedding?.shape).toEqual([2, 64]);
     const values = await outputs.embedding?.data();
     expectAllClose(values ?? [], (nano.outputs.Recognition ?? []).flat(), { atol: 2e-3, rtol: 1e-3 });
-    for (const tensor of [...outputs.levels, outputs.embedding]) tensor?.dispose();
+    for (const tensor of Object.values(outputs)) tensor.dispose();
     expect(tf.memory().numTensors).toBe(before);
 
     const norm = tf.tidy(() => tf.norm(engine.predict(images).embedding ?? []));
     expect(tf.memory().numTensors).toBe(before + 1);
     // A second call inside the tidy must not find the engine's weights gone.
-    expect((await engine.run(face, 1)).embeddings?.length).toBe(64);
+    expect((await engine.run(face, 1)).embedding?.length).toBe(64);
     tf.dispose([images, norm]);
     engine.dispose();
     expect(() => engine.predict(images)).toThrow(/disposed/);
@@ -113,8 +104,11 @@ describe('TfjsEngine', () => {
   test('refuses what it cannot compute, naming what would do', async () => {
     await expect(small({ maxFaces: 0 })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
     const engine = await small();
-    await expect(engine.run(face, 2)).rejects.toMatchObject({ code: 'INVALID_INPUT', actual: '37632 values' });
-    await expect(engine.run(face, 3)).rejects.toMatchObject({ code: 'INVALID_INPUT', expected: '1 to 2 faces' });
+    await expect(engine.run(face, 2)).rejects.toMatchObject({ code: 'INVALID_INPUT', actual: '37632' });
+    await expect(engine.run(face, 3)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      expected: 'an integer within 1..2',
+    });
     await expect(engine.run(face, 0)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
     await expect(engine.run(face, 0.5)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
     await expect(engine.run([...face] as never, 1)).rejects.toMatchObject({ code: 'INVALID_INPUT' });

@@ -1,14 +1,4 @@
-import {
-  assembleWeights,
-  embeddingLength,
-  type HostTensor,
-  isHostTensor,
-  type ModelOutputs,
-  type ModelWeights,
-  mapWeights,
-  selectOutputs,
-  swinFace,
-} from '@swinface/core';
+import { arrange, embeddingLength, networkOf, selectOutputs } from '@swinface/core';
 import { ReferenceOps, type ReferenceTensor, toReference } from '@swinface/core/reference';
 import { TfjsOps } from '@swinface/core/tfjs';
 import { expectAllClose, syntheticInput, syntheticWeights } from '@swinface/testing';
@@ -16,10 +6,12 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import { beforeAll, expect, test } from 'vitest';
+import { pick } from '../../src/networks/network.js';
 import { TINY } from '../tfjs/tiny.js';
 
 const selection = selectOutputs(TINY);
-const weights = assembleWeights(selection, syntheticWeights(TINY));
+const network = networkOf(selection);
+const weights = arrange(network, syntheticWeights(TINY));
 const LENGTH = embeddingLength(TINY);
 const image = syntheticInput('image', [2, 3, 32, 32]);
 
@@ -28,8 +20,8 @@ beforeAll(() => tf.setBackend('cpu'));
 /** A scalar in which every output has its own weight. */
 const PROBE = syntheticInput('probe', [2, LENGTH + selection.logits]);
 
-function referenceLoss(record: ModelWeights<ReferenceTensor>): number {
-  const { embedding, logits } = swinFace(new ReferenceOps(), selection, record, toReference(image));
+function referenceLoss(record: ReadonlyMap<string, ReferenceTensor>): number {
+  const { embedding, logits } = network.forward(new ReferenceOps(), (path) => pick(record, path), toReference(image));
   let sum = 0;
   for (let face = 0; face < 2; face++) {
     const row = PROBE.data.subarray(face * (LENGTH + selection.logits));
@@ -43,41 +35,27 @@ function referenceLoss(record: ModelWeights<ReferenceTensor>): number {
   return sum;
 }
 
-function tfjsLoss({ embedding, logits }: ModelOutputs<tf.Tensor>): tf.Scalar {
+function tfjsLoss({ embedding, logits }: Readonly<Record<string, tf.Tensor>>): tf.Scalar {
   if (!embedding || !logits) throw new Error('an output is missing');
   return tf.sum(tf.mul(tf.concat([embedding, logits], 1), tf.tensor2d(PROBE.data, [2, LENGTH + selection.logits])));
 }
 
-/** The tensors of the record in the order that mapWeights visits them, with their paths. */
-function listed(record: ModelWeights<HostTensor>): { path: string; tensor: HostTensor }[] {
-  const list: { path: string; tensor: HostTensor }[] = [];
-  mapWeights(record, isHostTensor, (tensor, path) => list.push({ path, tensor }));
-  return list;
-}
-
 test('tf.grads through the whole network agree with finite differences for every weight tensor', async () => {
   const before = tf.memory().numTensors;
-  const list = listed(weights);
-  const values = list.map(({ tensor }) => tf.tensor(tensor.data, [...tensor.shape]));
+  const paths = [...weights.keys()];
+  const values = [...weights.values()].map(({ data, shape }) => tf.tensor(data, [...shape]));
   const gradient = tf.grads((...tensors) => {
-    let next = 0;
-    const record = mapWeights(weights, isHostTensor, () => tensors[next++] as tf.Tensor);
+    const record = new Map(paths.map((path, index) => [path, tensors[index] as tf.Tensor]));
     const pixels = tf.tensor(image.data, [...image.shape]);
-    return tfjsLoss(swinFace(new TfjsOps(), selection, record, pixels));
+    return tfjsLoss(network.forward(new TfjsOps(), (path) => pick(record, path), pixels));
   });
   const gradients = gradient(values);
-  expect(gradients).toHaveLength(list.length);
+  expect(gradients).toHaveLength(paths.length);
 
-  const record = mapWeights(weights, isHostTensor, toReference);
-  const doubles: ReferenceTensor[] = [];
-  mapWeights(
-    record,
-    (value): value is ReferenceTensor => (value as ReferenceTensor).data instanceof Float64Array,
-    (t) => doubles.push(t),
-  );
-  for (const [index, { path }] of list.entries()) {
+  const record = new Map([...weights].map(([path, tensor]) => [path, toReference(tensor)]));
+  for (const [index, path] of paths.entries()) {
     const actual = (await gradients[index]?.data<'float32'>()) ?? new Float32Array();
-    const data = doubles[index]?.data as Float64Array;
+    const { data } = pick(record, path);
     // The largest entry: central differences in float64 need two forward passes each.
     const entry = actual.reduce((best, value, i) => (Math.abs(value) > Math.abs(actual[best] as number) ? i : best), 0);
     const value = data[entry] as number;

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { CASES, checkCase } from '../tfjs/cases.js';
+import { CASES } from '../ops/cases.js';
+import { checkCase } from '../tfjs/check-case.js';
 
 describe.each(['cpu', 'wasm'])('TfjsOps on %s', (backend) => {
   beforeAll(async () => {

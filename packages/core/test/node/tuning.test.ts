@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
-import { only } from '../../src/webgpu/kernel.js';
-import { findingsStore, identify } from '../../src/webgpu/tuning/findings.js';
-import { race } from '../../src/webgpu/tuning/race.js';
-import { agree } from '../../src/webgpu/tuning/trial.js';
+import { findingsStore, identify } from '../../src/executors/webgpu/findings.js';
+import { only } from '../../src/executors/webgpu/kernel.js';
+import { race } from '../../src/executors/webgpu/tuning/race.js';
+import { agree } from '../../src/executors/webgpu/tuning/trial.js';
 
 describe('race', () => {
   /** Runs a race of candidates that take these times, round by round. */

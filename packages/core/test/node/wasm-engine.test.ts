@@ -1,12 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { assembleWeights, foldWeights, type ModelConfig, PRESETS, selectOutputs } from '@swinface/core';
+import { type ModelConfig, networkOf, PRESETS, type SwinConfig, selectOutputs } from '@swinface/core';
 import { runReference } from '@swinface/core/reference';
 import { WasmEngine } from '@swinface/core/wasm';
 import { compareWithGolden, expectAllClose, golden, syntheticInput, syntheticWeights } from '@swinface/testing';
 import { describe, expect, it } from 'vitest';
 
 /** A network of every operation that takes the float64 reference no time. */
-const TINY: ModelConfig = {
+const TINY: SwinConfig = {
   ...PRESETS['swinface-nano'],
   name: 'tiny',
   embed: 4,
@@ -19,10 +18,10 @@ const TINY: ModelConfig = {
 };
 
 async function tiny(maxFaces: number, config: ModelConfig = TINY, names?: readonly string[]) {
-  const selection = selectOutputs(config, names);
-  const plain = assembleWeights(selection, syntheticWeights(config));
-  const engine = await WasmEngine.create({ selection, weights: foldWeights(plain), maxFaces, keepLevels: true });
-  return { selection, plain, engine };
+  const network = networkOf(selectOutputs(config, names), { levels: true });
+  const weights = syntheticWeights(config);
+  const engine = await WasmEngine.create({ network, weights, maxFaces });
+  return { network, weights, engine };
 }
 
 const faces = (count: number) => syntheticInput('input', [count, 3, 112, 112]);
@@ -33,8 +32,8 @@ describe('WasmEngine', () => {
     async (name) => {
       const expected = await golden(name);
       const selection = selectOutputs(expected.config);
-      const weights = foldWeights(assembleWeights(selection, expected.weights));
-      const engine = await WasmEngine.create({ selection, weights, maxFaces: 2, keepLevels: true });
+      const network = networkOf(selection, { levels: true });
+      const engine = await WasmEngine.create({ network, weights: expected.weights, maxFaces: 2 });
       const lines = compareWithGolden(expected, selection, await engine.run(expected.input.data, 2));
       engine.dispose();
       expect(lines.length).toBeGreaterThan(50);
@@ -46,21 +45,18 @@ describe('WasmEngine', () => {
   );
 
   it('agrees with the reference on every face, in passes of four and what is left', async () => {
-    const { selection, plain, engine } = await tiny(7);
+    const { network, weights, engine } = await tiny(7);
     const input = faces(7);
-    const expected = runReference(selection, plain, input);
+    const expected = runReference(network, weights, input);
     for (const count of [7, 1, 4]) {
       const size = input.data.length / 7;
       const actual = await engine.run(input.data.subarray(0, count * size), count);
       // Sums of at most 36 terms of float32 through five blocks.
       const close = { atol: 2e-5, rtol: 1e-4 };
-      const part = <T extends { subarray(a: number, b: number): T; length: number }>(data: T | undefined) =>
-        data?.subarray(0, (data.length / 7) * count) ?? [];
-      expectAllClose(actual.embeddings ?? [], part(expected.embedding?.data), { ...close, label: 'embedding' });
-      expectAllClose(actual.logits ?? [], part(expected.logits?.data), { ...close, label: 'logits' });
-      expected.levels.forEach(({ data }, level) => {
-        expectAllClose(actual.levels?.[level] ?? [], part(data), { ...close, label: `FM${level + 1}` });
-      });
+      expect(Object.keys(actual)).toEqual(['embedding', 'logits', 'level1', 'level2', 'level3', 'level4']);
+      for (const [name, { data }] of Object.entries(expected)) {
+        expectAllClose(actual[name] ?? [], data.subarray(0, (data.length / 7) * count), { ...close, label: name });
+      }
     }
     engine.dispose();
   });
@@ -77,20 +73,19 @@ describe('WasmEngine', () => {
   });
 
   it('computes only what is selected', async () => {
-    const { selection, plain, engine } = await tiny(1, TINY, ['Age', 'Eyeglasses']);
+    const { network, weights, engine } = await tiny(1, TINY, ['Age', 'Eyeglasses']);
     const input = faces(1);
     const actual = await engine.run(input.data, 1);
-    expect(actual.embeddings).toBeUndefined();
-    const expected = runReference(selection, plain, input);
+    expect(actual.embedding).toBeUndefined();
+    const expected = runReference(network, weights, input);
     expectAllClose(actual.logits ?? [], expected.logits?.data ?? [], { atol: 2e-5, rtol: 1e-4, label: 'logits' });
     engine.dispose();
   });
 
   it('lets other tasks pass while it computes', async () => {
     const config = PRESETS['swinface-small'];
-    const selection = selectOutputs(config, ['Recognition']);
-    const weights = foldWeights(assembleWeights(selection, syntheticWeights(config)));
-    const engine = await WasmEngine.create({ selection, weights, maxFaces: 8 });
+    const network = networkOf(selectOutputs(config, ['Recognition']));
+    const engine = await WasmEngine.create({ network, weights: syntheticWeights(config), maxFaces: 8 });
     let passed = 0;
     const timer = setInterval(() => passed++, 1);
     await engine.run(faces(8).data, 8);
@@ -116,21 +111,12 @@ describe('WasmEngine', () => {
     expect(engine.bytes).toBe(0);
   });
 
-  it('refuses weights that are not folded', async () => {
-    const selection = selectOutputs(TINY);
-    const weights = assembleWeights(selection, syntheticWeights(TINY));
-    await expect(WasmEngine.create({ selection, weights, maxFaces: 1 })).rejects.toMatchObject({
-      code: 'INVALID_INPUT',
+  it('refuses weights of another network, naming the tensor', async () => {
+    const network = networkOf(selectOutputs(TINY));
+    const weights = syntheticWeights({ ...TINY, embedding: 16 });
+    await expect(WasmEngine.create({ network, weights, maxFaces: 1 })).rejects.toMatchObject({
+      code: 'WEIGHTS_INVALID',
+      message: expect.stringContaining('backbone.feature.2.weight'),
     });
   });
-});
-
-describe('the compiled kernels', () => {
-  it('are what the sources compile to', async () => {
-    const { KERNELS, kernelSource } = await import('../../../../scripts/wasm-kernels.mjs');
-    for (const target of KERNELS) {
-      const committed = await readFile(new URL(`../../../../${target.file}`, import.meta.url), 'utf8');
-      expect(committed).toBe(await kernelSource(target));
-    }
-  }, 120_000);
 });

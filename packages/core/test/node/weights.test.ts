@@ -181,6 +181,35 @@ describe('manifest', () => {
     expect(() => parseManifest(set(path, value))).toThrow(message);
   });
 
+  describe('verification table', () => {
+    const measured = {
+      strangers: 'young female',
+      pairs: 9000,
+      falseMatches: { low: 5e-4, high: 2e-3 },
+      falseNonMatches: { low: 0.05, high: 0.15 },
+    };
+    const table = (changes: object = {}) =>
+      set('calibration/verification', [
+        { falseMatchRate: 1e-3, threshold: 0.5, falseNonMatchRate: 0.1, measured: { ...measured, ...changes } },
+      ]);
+
+    test('may say how it was measured', () => {
+      expect(parseManifest(table()).calibration.verification[0]?.measured).toEqual(measured);
+    });
+
+    test.each([
+      [{ falseMatches: { low: 0.2, high: 0.1 } }, /must have low at most high/],
+      [{ falseNonMatches: { low: 0.2, high: 1.1 } }, /measured\.falseNonMatches\.high/],
+      [{ pairs: -1 }, /measured\.pairs/],
+      [{ strangers: '' }, /measured\.strangers/],
+      [{ strangers: 'x'.repeat(201) }, /measured\.strangers/],
+      [{ studio: 'x' }, /measured\.studio/],
+    ])('refuses %j', (changes, message) => {
+      expect(() => parseManifest(table(changes))).toThrow(WeightsInvalidError);
+      expect(() => parseManifest(table(changes))).toThrow(message);
+    });
+  });
+
   test.each([null, 3, 'text', [], {}])('refuses %j', (json) => {
     expect(() => parseManifest(json)).toThrow(WeightsInvalidError);
   });
