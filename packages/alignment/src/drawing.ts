@@ -1,5 +1,5 @@
-import { UnsupportedDeviceError } from '@swinface/core';
-import type { Box } from './boxes.js';
+import type { Box } from '@swinface/geometry';
+import { type Canvas2D, readableCanvas } from './canvas.js';
 import type { UprightImage } from './image.js';
 
 /**
@@ -8,10 +8,9 @@ import type { UprightImage } from './image.js';
  */
 const GREY = '#808080';
 
-/** A canvas that lives on the CPU, because it is read back: `width` x `height` of opaque grey. */
-export function greyCanvas(width: number, height: number): OffscreenCanvasRenderingContext2D {
-  const context = new OffscreenCanvas(width, height).getContext('2d', { alpha: false, willReadFrequently: true });
-  if (!context) throw new UnsupportedDeviceError('This browser gave no 2D canvas.');
+/** A canvas of opaque grey to draw and read. */
+export function greyCanvas(width: number, height: number): Canvas2D {
+  const context = readableCanvas(width, height);
   context.imageSmoothingQuality = 'high';
   context.fillStyle = GREY;
   context.fillRect(0, 0, width, height);
@@ -19,7 +18,7 @@ export function greyCanvas(width: number, height: number): OffscreenCanvasRender
 }
 
 /** Draws the part `box` (source pixels) of an image over the whole canvas, grey where the image ends. */
-export function drawPart(context: OffscreenCanvasRenderingContext2D, image: UprightImage, box: Box): void {
+export function drawPart(context: Canvas2D, image: UprightImage, box: Box): void {
   const { width, height } = context.canvas;
   context.fillStyle = GREY;
   context.fillRect(0, 0, width, height);

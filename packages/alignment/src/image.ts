@@ -1,29 +1,45 @@
-import { InvalidInputError } from '@swinface/core';
-import type { Box } from './boxes.js';
+// For applications whose own settings do not name it; `Symbol.dispose` is in the types of this package.
+/// <reference lib="esnext.disposable" preserve="true" />
+import { DisposedError } from '@swinface/core';
+import { untilAborted } from '@swinface/core/internal';
+import { type Box, type WorkingLimits, workingSize } from '@swinface/geometry';
+import { readableCanvas } from './canvas.js';
+import { type CapturedPixels, capturePixels, type DecodedPixels, sizeOfPixels } from './sources/capture.js';
+import { isKind, type PixelSource } from './sources/kinds.js';
 
-/** Everything a picture can come as. Coordinates of results are pixels of this picture, upright. */
-export type ImageSource =
-  | Blob
-  | ImageBitmap
-  | HTMLImageElement
-  | HTMLCanvasElement
-  | OffscreenCanvas
-  | HTMLVideoElement
-  | VideoFrame
-  | ImageData
-  | UprightImage;
+/**
+ * Everything a picture can come as. Coordinates of results are pixels of this picture, upright: `naturalWidth` x
+ * `naturalHeight` of an image element (whatever `srcset` chose and whatever size the page shows it in), `videoWidth` x
+ * `videoHeight` of a video, `width` x `height` of all others.
+ */
+export type ImageSource = PixelSource | UprightImage;
 
-/** How large the working copy of a picture may be. */
-export interface DecodeOptions {
-  /** Longest side of the working copy; at most the device's maxTextureDimension2D. */
-  readonly maxSide?: number;
-  /** Most pixels of the working copy. */
-  readonly maxPixels?: number;
+/** How large the working copy of a picture may be; its side at most the device's maxTextureDimension2D. */
+export interface DecodeOptions extends WorkingLimits {
   readonly signal?: AbortSignal;
 }
 
-const MAX_SIDE = 8192;
-const MAX_PIXELS = 40_000_000;
+/** A picture of the moment at which it was captured, not decoded yet. Dispose it; decoding hands it over. */
+export interface CapturedImage extends Disposable {
+  /**
+   * Resolves once nothing has to be waited for any more: an image has loaded, a video has a frame. Wait for it before taking
+   * a place in a queue.
+   *
+   * @throws {InvalidInputError} if the picture cannot be read
+   */
+  readonly ready: Promise<void>;
+  /** The file, where the source is one: it may be decoded elsewhere. */
+  readonly file: Blob | undefined;
+  /**
+   * Decodes it, once; the caller disposes the result.
+   *
+   * @throws {InvalidInputError} if the picture is broken, or may not be read (of another origin)
+   * @throws the signal's reason
+   */
+  decode(options?: DecodeOptions): Promise<UprightImage>;
+  /** Frees what was not decoded; more calls do nothing. */
+  dispose(): void;
+}
 
 /**
  * A decoded picture, turned upright (EXIF), that the locators and warps share. Pictures beyond the limits are shrunk
@@ -61,22 +77,70 @@ export class UprightImage implements Disposable {
    *
    * @throws {InvalidInputError} if it is no image, is broken, empty, not ready, closed, or may not be read (cross-origin)
    */
-  static async from(
-    source: Exclude<ImageSource, UprightImage>,
-    { maxSide = MAX_SIDE, maxPixels = MAX_PIXELS, signal }: DecodeOptions = {},
+  static async from(source: Exclude<ImageSource, UprightImage>, options: DecodeOptions = {}): Promise<UprightImage> {
+    options.signal?.throwIfAborted();
+    using captured = UprightImage.capture(source);
+    await untilAborted(captured.ready, options.signal);
+    return captured.decode(options);
+  }
+
+  /**
+   * Takes what a source shows now, to be decoded later: what changes or is closed afterwards does not matter. Image elements
+   * alone are read when they are decoded, and refused if they show another picture by then.
+   *
+   * @throws {InvalidInputError} if it is nothing an image can be read from
+   * @throws {DisposedError} if it is an UprightImage that was disposed
+   * @throws {UnsupportedDeviceError} where there is no decoder, as in Node
+   *
+   * @example
+   * using captured = UprightImage.capture(canvas);
+   * context.clearRect(0, 0, canvas.width, canvas.height);
+   * using image = await captured.decode(); // what the canvas showed before
+   */
+  static capture(source: ImageSource): CapturedImage {
+    const { ready, decode, drop } = source instanceof UprightImage ? source.#copy() : capturePixels(source);
+    let open = true;
+    const dispose = () => {
+      if (open) drop();
+      open = false;
+    };
+    return {
+      ready,
+      file: isKind('Blob', source) || isKind('File', source) ? source : undefined,
+      async decode(options = {}) {
+        options.signal?.throwIfAborted();
+        if (!open) throw new DisposedError('This picture was disposed, or decoded already.');
+        open = false;
+        return UprightImage.#within(await decode(), options);
+      },
+      dispose,
+      [Symbol.dispose]: dispose,
+    };
+  }
+
+  /** A copy that outlives this image, begun before this returns. */
+  #copy(): CapturedPixels {
+    if (this.#disposed) throw new DisposedError('This UprightImage was disposed.');
+    const { pixels, width, height } = this;
+    const copy = 'displayWidth' in pixels ? Promise.resolve(pixels.clone()) : createImageBitmap(pixels);
+    return {
+      ready: copy.then(() => undefined),
+      decode: async () => ({ pixels: await copy, width, height }),
+      drop: () => void copy.then((taken) => taken.close()).catch(() => undefined),
+    };
+  }
+
+  /** Takes over decoded pixels, shrunk where they are beyond the limits. */
+  static async #within(
+    { pixels, width, height }: DecodedPixels,
+    { signal, ...limits }: DecodeOptions,
   ): Promise<UprightImage> {
-    signal?.throwIfAborted();
-    const pixels = await snapshot(source);
-    const [width, height] = sizeOfPixels(pixels);
     try {
       signal?.throwIfAborted();
-      const scale = Math.min(1, maxSide / Math.max(width, height), Math.sqrt(maxPixels / (width * height)));
-      if (scale === 1) return new UprightImage(pixels, width, height);
-      const shrunk = await createImageBitmap(pixels, {
-        resizeWidth: Math.max(1, Math.floor(width * scale)),
-        resizeHeight: Math.max(1, Math.floor(height * scale)),
-        resizeQuality: 'high',
-      });
+      const [fullWidth, fullHeight] = sizeOfPixels(pixels);
+      const [resizeWidth, resizeHeight] = workingSize(fullWidth, fullHeight, limits);
+      if (resizeWidth === fullWidth && resizeHeight === fullHeight) return new UprightImage(pixels, width, height);
+      const shrunk = await createImageBitmap(pixels, { resizeWidth, resizeHeight, resizeQuality: 'high' });
       pixels.close();
       return new UprightImage(shrunk, width, height);
     } catch (error) {
@@ -102,11 +166,11 @@ export class UprightImage implements Disposable {
    * Reads a part of the working copy to the CPU. What lies outside the picture is black.
    *
    * @param box whole numbers, in pixels of the working copy
+   * @throws {DisposedError} after `dispose`
    */
   readPixels(box: Box): ImageData {
-    const canvas = new OffscreenCanvas(box.width, box.height);
-    const context = canvas.getContext('2d', { alpha: false, willReadFrequently: true });
-    if (!context) throw new InvalidInputError('This browser gave no 2D canvas to read an image with.');
+    if (this.#disposed) throw new DisposedError('This UprightImage was disposed.');
+    const context = readableCanvas(box.width, box.height);
     context.drawImage(this.pixels, -box.x, -box.y);
     return context.getImageData(0, 0, box.width, box.height);
   }
@@ -139,94 +203,4 @@ export async function withUprightImage<R>(
   } finally {
     image.dispose();
   }
-}
-
-function sizeOfPixels(pixels: ImageBitmap | VideoFrame): readonly [number, number] {
-  return 'displayWidth' in pixels ? [pixels.displayWidth, pixels.displayHeight] : [pixels.width, pixels.height];
-}
-
-/** EXIF is obeyed. Transparency is laid over black, the same on the CPU and the GPU. */
-const BITMAP: ImageBitmapOptions = { imageOrientation: 'from-image', premultiplyAlpha: 'premultiply' };
-
-const EXPECTED =
-  'a Blob or File with an image, ImageBitmap, ImageData, VideoFrame, or an image, canvas or video element';
-
-async function snapshot(source: Exclude<ImageSource, UprightImage>): Promise<ImageBitmap | VideoFrame> {
-  const what = describe(source);
-  if (what === undefined) {
-    throw new InvalidInputError('This is nothing an image can be read from.', {
-      expected: EXPECTED,
-      actual: source === null ? 'null' : (Object.prototype.toString.call(source).slice(8, -1) as string),
-    });
-  }
-  try {
-    if (isA('HTMLImageElement', source)) await source.decode();
-    if (isA('HTMLVideoElement', source)) {
-      if (source.readyState < 2) throw new Error('no frame has arrived yet; wait for its "loadeddata" event');
-      if (typeof VideoFrame === 'function') return await plainFrame(new VideoFrame(source));
-    }
-    if (isA('VideoFrame', source)) return await plainFrame(source.clone());
-    return await createImageBitmap(source, BITMAP);
-  } catch (cause) {
-    const empty = source instanceof Blob && source.size === 0;
-    throw new InvalidInputError(`The image could not be read: ${messageOf(cause)}.`, {
-      expected: EXPECTED,
-      actual: empty ? 'an empty file' : what,
-      hint: isSecurityError(cause) ? 'Serve the image from this origin, or with CORS and crossOrigin set.' : '',
-      cause,
-    });
-  }
-}
-
-/** The frame itself if its pixels are as they are shown, else a bitmap of it: rotated or with pixels not square. */
-async function plainFrame(frame: VideoFrame): Promise<ImageBitmap | VideoFrame> {
-  const turned = ('rotation' in frame && frame.rotation !== 0) || ('flip' in frame && frame.flip === true);
-  const { visibleRect, displayWidth, displayHeight } = frame;
-  if (!turned && visibleRect?.width === displayWidth && visibleRect.height === displayHeight) return frame;
-  try {
-    return await createImageBitmap(frame, BITMAP);
-  } finally {
-    frame.close();
-  }
-}
-
-/** A line for people, or undefined if `source` is none of the accepted types. */
-function describe(source: unknown): string | undefined {
-  if (isA('Blob', source)) {
-    const name = isA('File', source) ? ` "${source.name}"` : '';
-    return `a file${name} of type "${source.type || 'unknown'}", ${source.size} bytes`;
-  }
-  if (isA('HTMLVideoElement', source)) return `a video element of ${source.videoWidth} x ${source.videoHeight}`;
-  if (isA('HTMLImageElement', source)) return `an image element of ${source.naturalWidth} x ${source.naturalHeight}`;
-  if (isA('VideoFrame', source)) return `a VideoFrame of ${source.displayWidth} x ${source.displayHeight}`;
-  for (const name of ['ImageBitmap', 'ImageData', 'HTMLCanvasElement', 'OffscreenCanvas'] as const) {
-    if (isA(name, source)) return `an ${name} of ${source.width} x ${source.height}`;
-  }
-  return undefined;
-}
-
-interface SourceTypes {
-  Blob: Blob;
-  File: File;
-  HTMLVideoElement: HTMLVideoElement;
-  HTMLImageElement: HTMLImageElement;
-  HTMLCanvasElement: HTMLCanvasElement;
-  OffscreenCanvas: OffscreenCanvas;
-  VideoFrame: VideoFrame;
-  ImageBitmap: ImageBitmap;
-  ImageData: ImageData;
-}
-
-/** `instanceof` that also works where the class does not exist (workers have no elements, Node has none of them). */
-function isA<K extends keyof SourceTypes>(name: K, value: unknown): value is SourceTypes[K] {
-  const type: unknown = Reflect.get(globalThis, name);
-  return typeof type === 'function' && value instanceof type;
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message.replace(/\.$/, '') : String(cause);
-}
-
-function isSecurityError(cause: unknown): boolean {
-  return cause instanceof DOMException && cause.name === 'SecurityError';
 }

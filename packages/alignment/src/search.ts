@@ -1,6 +1,5 @@
 import { InvalidInputError } from '@swinface/core';
-import type { Box } from './boxes.js';
-import { suppressOverlaps } from './boxes.js';
+import { type Box, suppressOverlaps } from '@swinface/geometry';
 import { drawPart, greyCanvas } from './drawing.js';
 import type { UprightImage } from './image.js';
 import { planTiles, type TileSize } from './tiles.js';
@@ -14,13 +13,38 @@ export interface Candidate {
 /** Two detections, or two sets of landmarks, that overlap more than this are one face. */
 export const SAME_FACE = 0.3;
 
+/** Below this many pixels landmarks mean little, so that nothing smaller is looked for unless it is asked for. */
+const LEAST_FACE = 20;
+
+/**
+ * Side of the smallest face to look for, in pixels of the picture.
+ *
+ * @param smallestFace pixels, or below 1 a share of the picture's shorter side
+ * @param share of the shorter side where nothing was asked for, but at least 20 pixels
+ * @throws {InvalidInputError} if it is not a positive number
+ */
+export function smallestSide(
+  { width, height }: Pick<UprightImage, 'width' | 'height'>,
+  smallestFace: number | undefined,
+  share: number,
+): number {
+  const shorter = Math.min(width, height);
+  if (smallestFace === undefined) return Math.max(LEAST_FACE, share * shorter);
+  if (!(smallestFace > 0)) {
+    throw new InvalidInputError('The smallest face to look for must have a size.', {
+      expected: "pixels, or below 1 a share of the picture's shorter side",
+      actual: String(smallestFace),
+    });
+  }
+  return smallestFace < 1 ? smallestFace * shorter : smallestFace;
+}
+
 /**
  * Runs a detector on the whole picture and on tiles of it.
  *
  * @param detect boxes in pixels of the tile it is given
  * @param pause called before each tile
  * @returns overlapping finds reduced to the best one, highest score first
- * @throws {InvalidInputError} if `smallestFace` is not a positive number
  */
 export async function searchTiles(
   image: UprightImage,
@@ -29,12 +53,6 @@ export async function searchTiles(
   detect: (pixels: ImageData) => readonly Candidate[] | Promise<readonly Candidate[]>,
   pause: () => Promise<void>,
 ): Promise<Candidate[]> {
-  if (!(smallestFace > 0)) {
-    throw new InvalidInputError('The smallest face to look for must be a size in pixels.', {
-      expected: '> 0',
-      actual: String(smallestFace),
-    });
-  }
   const found: Candidate[] = [];
   for (const { scale, width, height, tiles } of planTiles(image.width, image.height, smallestFace, tile)) {
     const context = greyCanvas(width, height);

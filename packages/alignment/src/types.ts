@@ -1,20 +1,8 @@
-import type { Box } from './boxes.js';
+import type { Box, FivePoints } from '@swinface/geometry';
 import type { ImageSource } from './image.js';
 
-/**
- * A position in pixels of the upright source image, continuous as on a canvas: (0, 0) is the top left corner of the
- * top left pixel, whose centre is (0.5, 0.5).
- */
-export type Point = readonly [x: number, y: number];
-
-/**
- * The five points that alignment is made from, in template order: image-left eye, image-right eye, nose tip,
- * image-left mouth corner, image-right mouth corner. "Image-left" is what is drawn on the left, also in a mirrored picture.
- */
-export type FivePoints = readonly [Point, Point, Point, Point, Point];
-
 /** Which set of landmarks a face carries, and so what each index means. */
-export type LandmarkModel = 'mediapipe-478' | 'face-api-68';
+export type LandmarkModel = 'mediapipe-478' | 'mediapipe-468' | 'face-api-68';
 
 /** One face found in an image. Plain data: survives structuredClone. */
 export interface LocatedFace {
@@ -25,7 +13,7 @@ export interface LocatedFace {
   readonly points: FivePoints;
   /**
    * [n, 3] row by row: x, y in source pixels, z in the same unit with the head's centre as origin and smaller nearer to
-   * the camera (0 throughout where the model gives no depth). n is 478 or 68.
+   * the camera (0 throughout where the model gives no depth). n is 478, 468 (the same without the irises) or 68.
    */
   readonly landmarks: Float32Array;
   readonly landmarkModel: LandmarkModel;
@@ -46,10 +34,10 @@ export interface LocateOptions {
    * Faces of the previous frame of the same video: they are looked for near where they were and the whole image is not
    * searched. Pass nothing now and then, or newcomers are never found.
    */
-  readonly previous?: readonly Pick<LocatedFace, 'box' | 'score'>[];
+  readonly previous?: readonly (Pick<LocatedFace, 'box' | 'score'> & Partial<Pick<LocatedFace, 'points'>>)[];
   /**
-   * Side of the smallest face to look for, source pixels. Halving it quadruples the search; if not given, 1/64 of the
-   * longer side of the image, but at least 20.
+   * Side of the smallest face to look for: source pixels, or below 1 a share of the image's shorter side. Halving it
+   * quadruples the search; if not given, a share that the locator documents, but at least 20 pixels.
    */
   readonly smallestFace?: number;
 }

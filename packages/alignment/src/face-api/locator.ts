@@ -1,11 +1,10 @@
 import { DisposedError } from '@swinface/core';
-import type { Box } from '../boxes.js';
-import { boundingBox, squareAround, suppressOverlaps } from '../boxes.js';
+import { type Box, boundingBox, type FivePoints, type Point, squareAround, suppressOverlaps } from '@swinface/geometry';
 import { Breather, drawPart, greyCanvas } from '../drawing.js';
 import { type ImageSource, type UprightImage, withUprightImage } from '../image.js';
-import { type Candidate, SAME_FACE, searchTiles } from '../search.js';
+import { type Candidate, SAME_FACE, searchTiles, smallestSide } from '../search.js';
 import type { TileSize } from '../tiles.js';
-import type { FaceLocator, FivePoints, LocatedFace, LocateOptions, Point } from '../types.js';
+import type { FaceLocator, LocatedFace, LocateOptions } from '../types.js';
 import { FaceApiNetworks } from './networks.js';
 
 /** Where the second locator's parts are. */
@@ -23,6 +22,8 @@ export interface FaceApiOptions {
 /** Measured on 22 faces: all found from 0.07 to 0.6 of the tile at score 0.5. */
 const TILE: TileSize = { side: 512, smallestFace: 0.07 * 512, border: 32 };
 const LEAST_SCORE = 0.5;
+/** Of the picture's shorter side, which most pictures show in one tile: more of them cost a second each. */
+const SMALLEST_SHARE = 1 / 8;
 /** The landmark network's input, and how much larger than the face its crop is. */
 const LANDMARK_PIXELS = 112;
 const LANDMARK_FACTOR = 1.1;
@@ -72,7 +73,7 @@ export class FaceApiLocator implements FaceLocator {
         ? await this.#lookNear(image, previous, pause)
         : await searchTiles(
             image,
-            smallestFace ?? defaultSmallestFace(image),
+            smallestSide(image, smallestFace, SMALLEST_SHARE),
             TILE,
             (tile) => this.#networks.detect(tile, LEAST_SCORE),
             pause,
@@ -138,11 +139,6 @@ export class FaceApiLocator implements FaceLocator {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-/** Faces down to 1/12 of the longer side, which the whole picture in one tile shows; tiles cost a second each. */
-function defaultSmallestFace({ width, height }: UprightImage): number {
-  return Math.max(20, Math.max(width, height) / 12);
 }
 
 /** The 68 points end at the brows; the forehead above is about a third of what they span. */

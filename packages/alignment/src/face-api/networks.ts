@@ -1,4 +1,5 @@
-import { ModelDownloadError, WeightsInvalidError } from '@swinface/core';
+import { WeightsInvalidError } from '@swinface/core';
+import { download, fetchAddress } from '@swinface/core/internal';
 import type { FaceLandmark68Net, NetInput, SsdMobilenetv1, TinyFaceDetector } from '@vladmandic/face-api';
 import type { Candidate } from '../search.js';
 import { FaceApiEngine, type FaceApiTensor } from './engine.js';
@@ -38,7 +39,7 @@ export class FaceApiNetworks {
    */
   static async load(modelPath: string, wasmPath?: string, signal?: AbortSignal): Promise<FaceApiNetworks> {
     const engine = await FaceApiEngine.load();
-    const backend = await engine.startBackend(wasmPath === undefined ? undefined : folderUrl(wasmPath));
+    const backend = await engine.startBackend(wasmPath === undefined ? undefined : folderUrl(wasmPath).href);
     const networks = new FaceApiNetworks(engine, backend);
     const folder = folderUrl(modelPath);
     try {
@@ -107,14 +108,17 @@ function read(tensor: unknown): Float32Array {
 async function loadWeights(
   engine: FaceApiEngine,
   network: Network,
-  folder: string,
+  folder: URL,
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const manifest = await fetchPart(`${folder}${name}-weights_manifest.json`, signal, (response) => response.json());
-  const bytes = await fetchPart(`${folder}${name}.bin`, signal, (response) => response.arrayBuffer());
+  const manifest = await fetchPart(new URL(`${name}-weights_manifest.json`, folder), signal);
+  const file = await fetchPart(new URL(`${name}.bin`, folder), signal);
   try {
-    const specs = (manifest as { readonly weights: readonly unknown[] }[]).flatMap(({ weights }) => weights);
+    const bytes = new Uint8Array(file).buffer;
+    const specs = (
+      JSON.parse(new TextDecoder().decode(manifest)) as { readonly weights: readonly unknown[] }[]
+    ).flatMap(({ weights }) => weights);
     // The result keeps the tensors alive beyond the run.
     engine.run(() => {
       const tensors = engine.tf.io.decodeWeights(bytes, specs);
@@ -126,28 +130,13 @@ async function loadWeights(
   }
 }
 
-async function fetchPart<R>(
-  url: string,
-  signal: AbortSignal | undefined,
-  read: (response: Response) => Promise<R>,
-): Promise<R> {
-  const failed = (reason: string, cause?: unknown): ModelDownloadError =>
-    new ModelDownloadError(`A model of the second locator could not be loaded from ${url}: ${reason}.`, {
-      hint: 'Serve the files of @vladmandic/face-api/model at this address.',
-      cause,
-    });
-  try {
-    const response = await fetch(url, signal ? { signal } : {});
-    if (!response.ok) throw failed(`the server answered ${response.status} ${response.statusText}`.trim());
-    if (response.headers.get('content-type')?.startsWith('text/html')) throw failed('the server answered with a page');
-    return await read(response);
-  } catch (cause) {
-    signal?.throwIfAborted();
-    throw cause instanceof ModelDownloadError ? cause : failed('the request failed', cause);
-  }
-}
+/** No file of face-api's is larger. */
+const MOST_BYTES = 32 * 2 ** 20;
 
-function folderUrl(path: string): string {
-  const url = new URL(path, globalThis.document?.baseURI ?? globalThis.location.href).href;
-  return url.endsWith('/') ? url : `${url}/`;
+const fetchPart = (url: URL, signal: AbortSignal | undefined): Promise<Uint8Array> =>
+  download(url, { limit: MOST_BYTES, signal, hint: 'Serve the files of @vladmandic/face-api/model at this address.' });
+
+function folderUrl(path: string): URL {
+  const folder = `${path}`.replace(/\/?$/, '/');
+  return fetchAddress(folder, "the second locator's files", '/assets/face-api/', 'Serve them from a web server.');
 }

@@ -1,12 +1,19 @@
 import type { NormalizedLandmark } from '@mediapipe/tasks-vision';
 import { DisposedError } from '@swinface/core';
-import type { Box } from '../boxes.js';
-import { boundingBox, intersectionOverUnion, squareAround, suppressOverlaps } from '../boxes.js';
+import {
+  type Box,
+  boundingBox,
+  type FivePoints,
+  intersectionOverUnion,
+  type Point,
+  squareAround,
+  suppressOverlaps,
+} from '@swinface/geometry';
 import { Breather, drawPart, greyCanvas } from '../drawing.js';
 import { type ImageSource, type UprightImage, withUprightImage } from '../image.js';
-import { type Candidate, SAME_FACE, searchTiles, toSource } from '../search.js';
+import { type Candidate, SAME_FACE, searchTiles, smallestSide, toSource } from '../search.js';
 import type { TileSize } from '../tiles.js';
-import type { FaceLocator, FivePoints, LocatedFace, LocateOptions, Point } from '../types.js';
+import type { FaceLocator, LocatedFace, LocateOptions } from '../types.js';
 import { loadLandmarkModel } from './model.js';
 import { type MediaPipeTasks, startTasks } from './runtime.js';
 
@@ -32,6 +39,8 @@ const LANDMARKS = 478;
  * Measured on 66 views of 22 faces: all found from 0.15 to 0.8 of the tile, 88 % at 0.12, 65 % at 0.10.
  */
 const TILE: TileSize = { side: 128, smallestFace: 0.15 * 128, border: 16 };
+/** Of the picture's shorter side: the smallest face that is looked for unless another is asked for; 30 pixels of 1280. */
+const SMALLEST_SHARE = 3 / 128;
 /** The landmarker sees a square of this many times the detected face, at this many pixels; then a second try. */
 const CROP_FACTORS = [2, 1.5] as const;
 const CROP_PIXELS = 512;
@@ -87,7 +96,7 @@ export class MediaPipeLocator implements FaceLocator {
       const breather = new Breather(signal);
       const candidates = previous
         ? previous.map(({ box, score }) => ({ box, score }))
-        : await this.#search(image, smallestFace ?? defaultSmallestFace(image), breather);
+        : await this.#search(image, smallestSide(image, smallestFace, SMALLEST_SHARE), breather);
       const faces: LocatedFace[] = [];
       for (const candidate of candidates) {
         await this.#pause(breather);
@@ -179,11 +188,6 @@ export class MediaPipeLocator implements FaceLocator {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-/** Faces down to 1/64 of the longer side, but not below 20 pixels, where landmarks mean little. */
-function defaultSmallestFace({ width, height }: UprightImage): number {
-  return Math.max(20, Math.max(width, height) / 64);
 }
 
 function toSourcePixels(landmarks: readonly NormalizedLandmark[], crop: Box): Float32Array {

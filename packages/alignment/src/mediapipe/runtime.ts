@@ -1,5 +1,6 @@
 import type { FaceDetector, FaceLandmarker } from '@mediapipe/tasks-vision';
 import { UnsupportedDeviceError } from '@swinface/core';
+import { fetchAddress } from '@swinface/core/internal';
 import { readZipEntry } from './zip.js';
 
 /** The two MediaPipe graphs, started and warmed up. */
@@ -34,8 +35,13 @@ export async function startTasks(bundle: Uint8Array<ArrayBuffer>, options: TaskO
   const { wasmPath, delegate } = options;
   const { FaceDetector, FaceLandmarker, FilesetResolver } = await import('@mediapipe/tasks-vision');
   const detectorModel = await readZipEntry(bundle, 'face_detector.tflite');
-  const base = globalThis.document?.baseURI ?? globalThis.location.href;
-  const folder = new URL(wasmPath, base).href.replace(/\/$/, '');
+  const example = '/assets/mediapipe';
+  const folder = fetchAddress(
+    wasmPath,
+    "MediaPipe's wasm files",
+    example,
+    'Serve them from a web server.',
+  ).href.replace(/\/$/, '');
   const opened: { close(): void }[] = [];
   try {
     const files = await FilesetResolver.forVisionTasks(folder, true);

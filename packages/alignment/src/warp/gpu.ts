@@ -1,7 +1,6 @@
 import { DisposedError, InvalidInputError } from '@swinface/core';
+import { CROP_LENGTH, CROP_SIZE, cropSampling, type Similarity } from '@swinface/geometry';
 import type { UprightImage } from '../image.js';
-import { CROP_SIZE, type Similarity } from '../similarity.js';
-import { CROP_LENGTH, cropSampling } from './sampling.js';
 import externalSource from './source-external.wgsl?raw';
 import textureSource from './source-texture.wgsl?raw';
 import warpShader from './warp.wgsl?raw';
@@ -41,45 +40,37 @@ export interface WarpCommand {
 export class GpuWarp implements Disposable {
   readonly #device: GPUDevice;
   readonly #fromTexture: GPUComputePipeline;
-  readonly #fromExternal: GPUComputePipeline;
+  /** Reads video frames in place; absent where that is not wanted or not to be had, and frames are copied. */
+  #fromExternal: GPUComputePipeline | undefined;
   /** Parameters per target and face: commands for different faces may wait in one encoder without overwriting. */
   readonly #parameters = new Map<GPUBuffer, GPUBuffer>();
-  #importsFrames: boolean;
   #disposed = false;
 
   private constructor(
     device: GPUDevice,
-    importsFrames: boolean,
     fromTexture: GPUComputePipeline,
-    fromExternal: GPUComputePipeline,
+    fromExternal: GPUComputePipeline | undefined,
   ) {
     this.#device = device;
-    this.#importsFrames = importsFrames;
     this.#fromTexture = fromTexture;
     this.#fromExternal = fromExternal;
   }
 
   /**
-   * Compiles the two kernels asynchronously.
+   * Compiles the kernels asynchronously.
    *
    * @param importsFrames whether video frames are read in place where the browser can; else they are copied, as they had
    *   better be on a software adapter: Chromium 150 takes a device from the page that imports a frame there
    */
   static async create(device: GPUDevice, importsFrames = true): Promise<GpuWarp> {
-    const pipeline = (label: string, source: string): Promise<GPUComputePipeline> =>
-      device.createComputePipelineAsync({
-        label,
-        layout: 'auto',
-        compute: { module: device.createShaderModule({ label, code: source + warpShader }), entryPoint: 'main' },
-      });
-    return new GpuWarp(
-      device,
-      importsFrames,
-      ...(await Promise.all([
-        pipeline('alignment.warp.texture', textureSource),
-        pipeline('alignment.warp.external', externalSource),
-      ])),
-    );
+    const [fromTexture, fromExternal] = await Promise.all([
+      compile(device, 'alignment.warp.texture', textureSource),
+      // Browsers have WebGPU without external textures, and refuse the shader that names one.
+      importsFrames && 'importExternalTexture' in device
+        ? compile(device, 'alignment.warp.external', externalSource).catch(() => undefined)
+        : undefined,
+    ]);
+    return new GpuWarp(device, fromTexture, fromExternal);
   }
 
   /**
@@ -124,12 +115,12 @@ export class GpuWarp implements Disposable {
 
   /** The frame as an external texture; undefined where the browser cannot import any, as some software adapters. */
   #import(source: VideoFrame): GPUExternalTexture | undefined {
-    if (!this.#importsFrames) return undefined;
+    if (!this.#fromExternal) return undefined;
     try {
       return this.#device.importExternalTexture({ label: 'alignment.frame', source });
     } catch (error) {
       if (!(error instanceof DOMException) || error.name !== 'OperationError') throw error;
-      this.#importsFrames = false;
+      this.#fromExternal = undefined;
       return undefined;
     }
   }
@@ -137,7 +128,8 @@ export class GpuWarp implements Disposable {
   /**
    * Records the warp of all faces of one picture as one compute pass.
    *
-   * @throws {InvalidInputError} if `target` is too small for the faces, or a transform has no inverse
+   * @throws {InvalidInputError} if `target` is too small for the faces, a transform has no inverse, or the source is an
+   * external texture where the browser or the device has none
    * @throws {DisposedError} after `dispose`
    */
   encode(encoder: GPUCommandEncoder, { source, sourceToCrop, target, firstFace = 0 }: WarpCommand): void {
@@ -159,6 +151,13 @@ export class GpuWarp implements Disposable {
     const parameters = this.#parametersFor(target, capacity);
     this.#device.queue.writeBuffer(parameters, firstFace * FACE_BYTES, numbers);
     const pipeline = isTexture(source.texture) ? this.#fromTexture : this.#fromExternal;
+    if (!pipeline) {
+      throw new InvalidInputError('This GpuWarp reads no external textures.', {
+        expected: 'a GPUTexture',
+        actual: 'a GPUExternalTexture',
+        hint: 'What `upload` gives can be read.',
+      });
+    }
     const bindGroup = this.#device.createBindGroup({
       label: 'alignment.warp',
       layout: pipeline.getBindGroupLayout(0),
@@ -202,6 +201,20 @@ export class GpuWarp implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/**
+ * A refused shader is the caller's to know of, by the rejection: the scope keeps it from being reported as uncaught too.
+ *
+ * @throws the GPU's error
+ */
+async function compile(device: GPUDevice, label: string, source: string): Promise<GPUComputePipeline> {
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ label, code: source + warpShader });
+  const created = device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main' } });
+  const [pipeline] = await Promise.allSettled([created, device.popErrorScope()]);
+  if (pipeline.status === 'rejected') throw pipeline.reason;
+  return pipeline.value;
 }
 
 function isTexture(texture: GPUTexture | GPUExternalTexture): texture is GPUTexture {

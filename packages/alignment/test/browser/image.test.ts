@@ -188,7 +188,7 @@ describe('UprightImage.from', () => {
     expect(errors.text?.message).toContain('notes.txt');
     expect(errors.empty?.message).toContain('empty file');
     expect(errors.videoWithoutFrame?.message).toContain('loadeddata');
-    expect(errors.string?.message).toContain('String');
+    expect(errors.string?.message).toContain('"/photo.jpg"');
   });
 
   it('rejects with the reason of an aborted signal', async () => {

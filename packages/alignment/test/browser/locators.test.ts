@@ -42,6 +42,7 @@ const mapPoints = (points: Points, map: (x: number, y: number) => [number, numbe
 };
 
 describe.each([
+  { name: 'blazeface', landmarks: 468, profiles: false, smallestFace: 60 },
   // MediaPipe's landmarker knows no face in full profile, of which sample2 has one.
   { name: 'mediapipe', landmarks: 478, profiles: false, smallestFace: 60 },
   { name: 'face-api', landmarks: 68, profiles: true, smallestFace: 80 },
@@ -230,6 +231,43 @@ describe.each([
       // The crop differs a little from the detector's, and the landmarks with it.
       expect(Math.min(...followed.first.map((before) => pointError(points, before)))).toBeLessThan(0.1);
     }
+  });
+});
+
+describe('blazeface', () => {
+  it('finds a face whichever way up it is, and puts its points the right way up', async () => {
+    const [, face] = fromLeft(await locate('blazeface', `/assets/samples/${GROUP}`));
+    if (!face) throw new Error('no face to turn');
+    const side = Math.round(3 * face.box.width);
+    const [left, top] = [Math.round(face.box.x - face.box.width), Math.round(face.box.y - face.box.width)];
+    const part = await sharp(samplePath(GROUP)).extract({ left, top, width: side, height: side }).png().toBuffer();
+    const centred = mapPoints(face.points, (x, y) => [x - left - side / 2, y - top - side / 2]);
+    for (let degrees = 0; degrees < 360; degrees += 30) {
+      const turned = await sharp(part).rotate(degrees, { background: '#808080' }).png().toBuffer();
+      const { width = 0, height = 0 } = await sharp(turned).metadata();
+      const [sin, cos] = [Math.sin((degrees * Math.PI) / 180), Math.cos((degrees * Math.PI) / 180)];
+      const expected = mapPoints(centred, (x, y) => [width / 2 + x * cos - y * sin, height / 2 + x * sin + y * cos]);
+      const faces = await locate('blazeface', test.publish(`turned${degrees}.png`, turned));
+      expect(faces, `turned by ${degrees} degrees`).toHaveLength(1);
+      expect(pointError(faces[0]?.points ?? expected, expected), `turned by ${degrees} degrees`).toBeLessThan(0.15);
+    }
+  });
+
+  it('keeps the others when one of the faces that it follows has tilted', async () => {
+    const url = `/assets/samples/${GROUP}`;
+    const before = await locate('blazeface', url);
+    const previous = before.map((face, i) => {
+      if (i > 0) return face;
+      // As if the first head had stood 30 degrees otherwise in the frame before.
+      const [[x, y], [u, v]] = face.points;
+      const [dx, dy] = [(u - x) / 2, (v - y) / 2];
+      const [ex, ey] = [0.87 * dx - 0.5 * dy, 0.5 * dx + 0.87 * dy];
+      const [mx, my] = [(x + u) / 2, (y + v) / 2];
+      const [, , ...rest] = face.points;
+      return { ...face, points: [[mx - ex, my - ey], [mx + ex, my + ey], ...rest] as Points };
+    });
+    expect(before).toHaveLength(4);
+    expect(await locate('blazeface', url, { previous })).toHaveLength(4);
   });
 });
 

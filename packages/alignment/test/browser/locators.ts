@@ -1,12 +1,16 @@
-import { type FaceLocator, type FivePoints, MediaPipeLocator } from '@swinface/alignment';
+import type { FaceLocator, FivePoints } from '@swinface/alignment';
+import { BlazeFaceLocator } from '@swinface/alignment/blazeface';
 import { FaceApiLocator } from '@swinface/alignment/face-api';
+import { MediaPipeLocator } from '@swinface/alignment/mediapipe';
+import { WasmEngine } from '@swinface/core/wasm';
 
-/** The two locators by name. */
-export type LocatorName = 'mediapipe' | 'face-api';
+/** The locators by name. */
+export type LocatorName = 'blazeface' | 'mediapipe' | 'face-api';
 
 /** Options that survive postMessage. */
 export interface LocateCall {
   readonly smallestFace?: number;
+  readonly previous?: readonly PlainFace[];
 }
 
 /** What the tests look at. */
@@ -18,16 +22,23 @@ export interface PlainFace {
   readonly finite: boolean;
 }
 
+const open: Readonly<Record<LocatorName, () => Promise<FaceLocator>>> = {
+  blazeface: () =>
+    BlazeFaceLocator.create({
+      weights: '/assets/models/face-locator.json',
+      openEngine: (network, weights) => WasmEngine.create({ network, weights, maxFaces: 4 }),
+    }),
+  mediapipe: () => MediaPipeLocator.create({ wasmPath: '/assets/mediapipe', model: '/assets/face_landmarker.task' }),
+  'face-api': () => FaceApiLocator.create({ modelPath: '/assets/face-api', wasmPath: '/assets/tfjs' }),
+};
+
 const opened = new Map<LocatorName, Promise<FaceLocator>>();
 
 /** Opens a locator once per page or worker. */
 export function openLocator(name: LocatorName): Promise<FaceLocator> {
   let locator = opened.get(name);
   if (!locator) {
-    locator =
-      name === 'mediapipe'
-        ? MediaPipeLocator.create({ wasmPath: '/assets/mediapipe', model: '/assets/face_landmarker.task' })
-        : FaceApiLocator.create({ modelPath: '/assets/face-api', wasmPath: '/assets/tfjs' });
+    locator = open[name]();
     opened.set(name, locator);
   }
   return locator;

@@ -1,10 +1,11 @@
 import * as main from '@swinface/alignment';
 import * as faceApi from '@swinface/alignment/face-api';
+import * as mediapipe from '@swinface/alignment/mediapipe';
 import * as warp from '@swinface/alignment/warp';
 import { type LocateCall, type LocatorName, openLocator, type PlainFace, plainFaces } from './locators.js';
 
 /** Everything of the package. */
-const alignment = { ...main, ...faceApi, ...warp };
+const alignment = { ...main, ...faceApi, ...mediapipe, ...warp };
 
 /** Where a locator runs. */
 export type Place = 'page' | 'worker';

@@ -40,6 +40,7 @@ function assets(made: ReadonlyMap<string, Buffer>): Plugin {
     ['mediapipe/', join(mediapipe, 'wasm')],
     ['face-api/', join(faceApi, 'model')],
     ['samples/', join(faceApi, 'demo')],
+    ['models/', join(repository, 'models')],
     ['tfjs/', dirname(require.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm'))],
   ]);
   return {
@@ -76,11 +77,15 @@ export interface TestPage {
 }
 
 /**
- * Serves the sources and opens `packages/alignment/test/browser/page.html`.
+ * Serves the sources and opens a page that puts a `harness` into its globals.
  *
  * @param flags further command line flags of Chromium
+ * @param path of the page in this repository
  */
-export async function openTestPage(flags: readonly string[] = []): Promise<TestPage> {
+export async function openTestPage(
+  flags: readonly string[] = [],
+  path = 'packages/alignment/test/browser/page.html',
+): Promise<TestPage> {
   const made = new Map<string, Buffer>();
   let server: ViteDevServer | undefined;
   let browser: Browser | undefined;
@@ -124,7 +129,7 @@ export async function openTestPage(flags: readonly string[] = []): Promise<TestP
       if (!/^(blob|data):/.test(url) && !url.startsWith(`${origin}/`)) foreignRequests.push(url);
     });
     page.on('pageerror', (error) => console.error(error));
-    await page.goto(`${origin}/packages/alignment/test/browser/page.html`);
+    await page.goto(`${origin}/${path}`);
     await page.waitForFunction(() => 'harness' in globalThis);
     return {
       page,
