@@ -2,7 +2,7 @@ import type { ManifestCalibration } from '@swinface/core';
 
 /** A table's own entry; a task called "constructor" must not find what objects inherit. */
 const entry = (table: Readonly<Record<string, number>>, name: string, otherwise: number): number =>
-  Object.hasOwn(table, name) ? (table[name] as number) : otherwise;
+  (Object.hasOwn(table, name) ? table[name] : undefined) ?? otherwise;
 
 /** What a task's logits are divided by. */
 export const temperatureOf = (name: string, { temperatures }: Pick<ManifestCalibration, 'temperatures'>): number =>

@@ -8,6 +8,8 @@ import {
   SwinFaceError,
   type Task,
 } from '@swinface/core';
+import { at } from '@swinface/core/internal';
+import { isObject, requireInput } from '@swinface/geometry';
 import { temperatureOf, thresholdOf } from './calibration.js';
 import { argmax, firstNonFinite, normalised, sigmoid, softmax } from './numeric.js';
 import {
@@ -42,6 +44,11 @@ export function decodeOutputs(
   raw: RawOutputs,
   faceIndex: number,
 ): FaceAnalysis {
+  const isManifest = isObject(manifest) && isObject(manifest.calibration);
+  requireInput(isManifest, 'The argument "manifest"', 'the manifest of the weights', manifest);
+  const isSelection = isObject(selection) && isObject(selection.config) && Array.isArray(selection.tasks);
+  requireInput(isSelection, 'The argument "selection"', 'what selectOutputs gives', selection);
+  requireInput(isObject(raw), 'The argument "raw"', 'outputs of the network', raw);
   checkShape(selection, raw, faceIndex);
   const { calibration } = manifest;
   const attributes: Partial<Record<AttributeName, boolean>> = {};
@@ -116,17 +123,12 @@ const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
 
 function probabilityOfYes(task: Task, logits: readonly number[], calibration: Calibration): number {
   const temperature = temperatureOf(task.name, calibration);
-  return task.kind === 'softmax'
-    ? (softmax(logits, temperature)[1] as number)
-    : sigmoid((logits[0] as number) / temperature);
+  return task.kind === 'softmax' ? at(softmax(logits, temperature), 1) : sigmoid(at(logits, 0) / temperature);
 }
 
 function decodeAge(task: Task, logits: readonly number[], calibration: Calibration): ApparentAge {
-  const temperature = temperatureOf(task.name, calibration);
-  const raw =
-    task.kind === 'ordinal'
-      ? logits.reduce((sum, logit) => sum + sigmoid(logit / temperature), 0)
-      : (logits[0] as number);
+  // Of ranks, as many years as questions "older than k years?" are answered yes (arXiv:2403.00561, eq. 6).
+  const raw = task.kind === 'ordinal' ? logits.filter((logit) => logit > 0).length : at(logits, 0);
   const years = Math.max(0, raw);
   const halfWidth = ageHalfWidth(calibration.ageIntervals, years);
   if (halfWidth === undefined) return { years };

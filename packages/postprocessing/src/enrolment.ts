@@ -1,5 +1,7 @@
 import { InvalidInputError, type OperatingPoint } from '@swinface/core';
-import { dot, embeddingOf, requireSameModel } from './matching.js';
+import { at } from '@swinface/core/internal';
+import { requireList, requireOptions, requireVerification } from './checked.js';
+import { dot, embeddingOf, requireFace, requireSameModel } from './matching.js';
 import { normalised } from './numeric.js';
 import type { FaceQuality } from './stream/types.js';
 import type { Embedded } from './types.js';
@@ -28,7 +30,7 @@ export interface Enrolment extends Embedded {
   readonly rejected: readonly RejectedShot[];
 }
 
-/** What {@link enrol} may be told. */
+/** Options of {@link enrol}. */
 export interface EnrolOptions {
   /** `manifest.calibration.verification`: says from where on a shot is a stranger to the others. Without it, none is. */
   readonly verification?: readonly OperatingPoint[];
@@ -46,7 +48,12 @@ export interface EnrolOptions {
  * @example
  * gallery.add('ada', enrol(shots, { verification: manifest.calibration.verification }));
  */
-export function enrol(shots: readonly Shot[], { verification = [], minQuality = 0.3 }: EnrolOptions = {}): Enrolment {
+export function enrol(shots: readonly Shot[], options: EnrolOptions = {}): Enrolment {
+  requireList('shots', shots, 'analysed faces');
+  requireOptions(options);
+  const { verification = [], minQuality = 0.3 } = options;
+  requireVerification(verification);
+  for (const shot of shots) requireFace(shot);
   const all = shots.map((shot, index) => {
     requireSameModel(shots[0]?.model ?? '', shot.model);
     const weight = shot.quality?.score ?? 1;
@@ -105,7 +112,7 @@ const directionOf = (shots: readonly WeighedShot[]): Float32Array => normalised(
 
 function mean(shots: readonly WeighedShot[]): Float64Array {
   const total = shots.reduce((sum, { weight }) => sum + weight, 0);
-  const result = new Float64Array(shots[0]?.embedding.length ?? 0);
+  const result = new Float64Array(at(shots, 0).embedding.length);
   for (const { embedding, weight } of shots) {
     if (embedding.length !== result.length) {
       throw new InvalidInputError('The embeddings of the shots have different lengths.', {
@@ -114,7 +121,7 @@ function mean(shots: readonly WeighedShot[]): Float64Array {
       });
     }
     embedding.forEach((value, i) => {
-      result[i] = (result[i] as number) + (weight / total) * value;
+      result[i] = at(result, i) + (weight / total) * value;
     });
   }
   return result;

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '@swinface/core';
-import { embeddingOf, requireSameModel } from './matching.js';
+import { describeValue } from '@swinface/geometry';
+import { embeddingOf, requireFace, requireSameModel } from './matching.js';
 import { normalised } from './numeric.js';
 import type { Embedded } from './types.js';
 
@@ -12,6 +13,7 @@ export function vectorFor(
   index: { readonly model: string; readonly dimensions: number },
   face: Embedded,
 ): Float32Array {
+  requireFace(face);
   requireSameModel(index.model, face.model);
   const embedding = embeddingOf(face);
   if (embedding.length !== index.dimensions) {
@@ -28,7 +30,7 @@ export function checkCount(k: number): void {
   if (Number.isInteger(k) && k >= 1) return;
   throw new InvalidInputError('The number of matches to find must be positive.', {
     expected: 'an integer from 1',
-    actual: String(k),
+    actual: describeValue(k),
   });
 }
 
@@ -36,6 +38,6 @@ export function checkCount(k: number): void {
 export const takenId = (id: unknown): InvalidInputError =>
   new InvalidInputError('An entry of a gallery needs an id of its own.', {
     expected: 'a string that is not empty and not yet in use',
-    actual: JSON.stringify(id),
+    actual: describeValue(id),
     hint: 'Remove the old entry first to replace it.',
   });

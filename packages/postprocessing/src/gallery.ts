@@ -1,9 +1,20 @@
 import { embeddingLength, InvalidInputError, type OperatingPoint } from '@swinface/core';
+import { at } from '@swinface/core/internal';
+import { describeValue, isObject, requireInput } from '@swinface/geometry';
+import { requireVerification } from './checked.js';
 import { checkCount, takenId, vectorFor } from './face-index.js';
 import { type CompareOptions, requiredPoint, requireSameModel } from './matching.js';
 import { innerProducts, largest } from './search.js';
 import { agreementOf, thresholdRule } from './threshold.js';
-import type { Embedded, FaceIndex, GalleryData, GalleryMatch, GalleryModel, Identification } from './types.js';
+import type {
+  Embedded,
+  FaceIndex,
+  GalleryData,
+  GalleryMatch,
+  GalleryModel,
+  Identification,
+  IdentificationRates,
+} from './types.js';
 
 const FORMAT = 'swinface-gallery';
 
@@ -34,7 +45,12 @@ export class Gallery implements FaceIndex {
    * @param model the manifest of the model, or what a gallery needs of it
    * @throws {InvalidInputError} if the model's id is empty or the length of its embeddings not a positive integer
    */
-  constructor({ id, config, calibration: { verification } }: GalleryModel) {
+  constructor(model: GalleryModel) {
+    const usable = isObject(model) && isObject(model.config) && isObject(model.calibration);
+    requireInput(usable, 'The model of a gallery', 'its manifest', model);
+    const { id, config, calibration } = model;
+    const { verification } = calibration;
+    requireVerification(verification);
     const length = embeddingLength(config);
     if (typeof id !== 'string' || id === '') {
       throw new InvalidInputError('A gallery belongs to one model.', { expected: 'the id of a model' });
@@ -42,7 +58,7 @@ export class Gallery implements FaceIndex {
     if (!Number.isInteger(length) || length < 1) {
       throw new InvalidInputError('A gallery needs the length of its embeddings.', {
         expected: 'a positive integer',
-        actual: String(length),
+        actual: describeValue(length),
       });
     }
     this.model = id;
@@ -79,8 +95,10 @@ export class Gallery implements FaceIndex {
   remove(id: string): boolean {
     const row = this.#rowOf.get(id);
     if (row === undefined) return false;
-    const last = this.#ids.pop() as string;
-    const agreement = this.#agreements.pop() as number;
+    const last = at(this.#ids, this.#ids.length - 1);
+    const agreement = at(this.#agreements, this.#ids.length - 1);
+    this.#ids.pop();
+    this.#agreements.pop();
     // The last entry fills the gap.
     if (last !== id) {
       const start = this.#ids.length * this.dimensions;
@@ -100,7 +118,8 @@ export class Gallery implements FaceIndex {
   }
 
   /**
-   * The entry that a face is taken for: the one furthest above its threshold; undefined for a stranger.
+   * The entry that a face is taken for: the one furthest above its threshold; undefined where none reaches it, which may
+   * be a stranger or somebody who is missed ({@link Gallery.rates} says how often).
    *
    * @throws {InvalidInputError} as `search`, and if the false match rate was not measured for the model, naming those
    *   that were
@@ -110,7 +129,7 @@ export class Gallery implements FaceIndex {
     const { falseMatchRate } = point;
     const similarities = innerProducts(vectorFor(this, face), this.#rows, this.size);
     const [rule, agreement] = [thresholdRule(point, this.#verification), agreementOf(face)];
-    const threshold = (row: number) => rule(agreement * (this.#agreements[row] as number));
+    const threshold = (row: number) => rule(agreement * at(this.#agreements, row));
     const [best] = largest(
       similarities.map((similarity, row) => similarity - threshold(row)),
       1,
@@ -118,7 +137,25 @@ export class Gallery implements FaceIndex {
     if (best === undefined) return undefined;
     const found = { ...this.#match(best, similarities), threshold: threshold(best), falseMatchRate };
     if (found.similarity < found.threshold) return undefined;
-    return { ...found, falseIdentificationRate: 1 - (1 - falseMatchRate) ** this.size };
+    return { ...found, falseIdentificationRate: this.#falseIdentificationRate(point) };
+  }
+
+  /**
+   * How often {@link Gallery.identify} is wrong, with as many entries as there are now.
+   *
+   * @throws {InvalidInputError} if the false match rate was not measured for the model, naming those that were
+   *
+   * @example
+   * const { falseIdentificationRate } = gallery.rates({ falseMatchRate: 1e-4 });
+   */
+  rates(options: CompareOptions = {}): IdentificationRates {
+    const point = requiredPoint(this.#verification, options);
+    const { falseMatchRate, falseNonMatchRate } = point;
+    return { falseMatchRate, falseIdentificationRate: this.#falseIdentificationRate(point), falseNonMatchRate };
+  }
+
+  #falseIdentificationRate({ falseMatchRate }: OperatingPoint): number {
+    return 1 - (1 - falseMatchRate) ** this.size;
   }
 
   /** A copy as plain data, for `structuredClone`, `postMessage` or IndexedDB. */
@@ -145,7 +182,7 @@ export class Gallery implements FaceIndex {
     const { model: id, dimensions, ids, agreements, embeddings } = checkedData(data);
     const gallery = new Gallery(model);
     requireSameModel(gallery.model, id);
-    if (dimensions !== gallery.dimensions) throw invalid(`${gallery.dimensions} dimensions`, String(dimensions));
+    if (dimensions !== gallery.dimensions) throw invalid(`${gallery.dimensions} dimensions`, `${dimensions}`);
     if (agreements.length !== ids.length) throw invalid(`${ids.length} agreements`, `${agreements.length}`);
     if (embeddings.length !== ids.length * dimensions) {
       throw invalid(`${ids.length} x ${dimensions} numbers in embeddings`, `${embeddings.length}`);
@@ -156,7 +193,7 @@ export class Gallery implements FaceIndex {
       if (!(Math.abs(norm - 1) <= NORM_TOLERANCE)) {
         throw invalid('embeddings of length 1', `length ${norm} at entry ${row} (${JSON.stringify(id)})`);
       }
-      gallery.add(id, { embedding, model: gallery.model, agreement: agreements[row] as number });
+      gallery.add(id, { embedding, model: gallery.model, agreement: at(agreements, row) });
       // As stored, not normalised once more, so that a round trip changes no bit.
       gallery.#rows.set(embedding, row * dimensions);
     });
@@ -165,9 +202,9 @@ export class Gallery implements FaceIndex {
 
   #match(row: number, similarities: Float64Array): GalleryMatch {
     return {
-      id: this.#ids[row] as string,
-      similarity: Math.min(1, Math.max(-1, similarities[row] as number)),
-      agreement: this.#agreements[row] as number,
+      id: at(this.#ids, row),
+      similarity: Math.min(1, Math.max(-1, at(similarities, row))),
+      agreement: at(this.#agreements, row),
     };
   }
 }
@@ -182,7 +219,7 @@ function checkedData(data: unknown): GalleryData {
     unknown
   >;
   if (format !== FORMAT || version !== 1) {
-    throw invalid(`format "${FORMAT}", version 1`, `${JSON.stringify(format)}, version ${JSON.stringify(version)}`);
+    throw invalid(`format "${FORMAT}", version 1`, `${describeValue(format)}, version ${describeValue(version)}`);
   }
   if (typeof model !== 'string' || model === '') throw invalid('a model id', typeof model);
   if (typeof dimensions !== 'number') throw invalid('dimensions, a number', typeof dimensions);

@@ -1,4 +1,6 @@
 import { InvalidInputError, type OperatingPoint } from '@swinface/core';
+import { describeValue } from '@swinface/geometry';
+import { requireList, requireOptions, requireVector, requireVerification } from './checked.js';
 import { normalised } from './numeric.js';
 import { agreementOf, matchThreshold } from './threshold.js';
 import type { Comparison, Embedded, Match, Verification } from './types.js';
@@ -20,6 +22,8 @@ const DEFAULT_FALSE_MATCH_RATE = 1e-3;
  * @throws {InvalidInputError} if their lengths differ, or one is empty, zero or not finite
  */
 export function cosineSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  requireVector('a', a);
+  requireVector('b', b);
   if (a.length !== b.length) {
     throw new InvalidInputError('Embeddings of different lengths cannot be compared.', {
       expected: 'two of the same length',
@@ -38,8 +42,11 @@ export function cosineSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): nu
  */
 export function operatingPoint(
   verification: readonly OperatingPoint[],
-  { falseMatchRate }: CompareOptions = {},
+  options: CompareOptions = {},
 ): OperatingPoint | undefined {
+  requireVerification(verification);
+  requireOptions(options);
+  const { falseMatchRate } = options;
   if (falseMatchRate === undefined) {
     const distance = (point: OperatingPoint) =>
       Math.abs(Math.log(point.falseMatchRate) - Math.log(DEFAULT_FALSE_MATCH_RATE));
@@ -51,9 +58,9 @@ export function operatingPoint(
   const found = verification.find((point) => point.falseMatchRate === falseMatchRate);
   if (!found) {
     const measured = verification.map((point) => point.falseMatchRate);
-    throw new InvalidInputError(`No threshold was measured for a false match rate of ${falseMatchRate}.`, {
+    throw new InvalidInputError('No threshold was measured for this false match rate.', {
       expected: measured.length > 0 ? `one of ${measured.join(', ')}` : 'a model with a measured verification table',
-      actual: String(falseMatchRate),
+      actual: describeValue(falseMatchRate),
       hint: 'Thresholds are measured on held-out faces, never made up; `compare` tells the bare similarity.',
     });
   }
@@ -75,15 +82,15 @@ export function requiredPoint(verification: readonly OperatingPoint[], options: 
 }
 
 /**
- * How alike two faces are, and whether they match. Where the model has no measured operating points, only the
- * similarity is given: a threshold is never made up.
+ * How alike two faces are, and what that says: "same", "unsure" or "different", with the measured rate of error of either
+ * answer. Where the model has no measured operating points, only the similarity is given: a threshold is never made up.
  *
  * @param verification `manifest.calibration.verification`
  * @throws {InvalidInputError} if an embedding is missing or unusable, the faces come from different models, or the
  *   false match rate asked for was not measured
  *
  * @example
- * const { similarity, same } = compare(faces[0], faces[1], manifest.calibration.verification);
+ * const { similarity, verdict } = compare(faces[0], faces[1], manifest.calibration.verification);
  */
 export function compare(
   a: Embedded,
@@ -96,8 +103,9 @@ export function compare(
 }
 
 /**
- * Decides whether two faces match, at a false match rate that was measured for their model. Where `compare` shows how
- * alike they are, whatever is known, `verify` is for acting upon: there is a decision, or an error.
+ * Whether two faces match, at a false match rate that was measured for their model. Where `compare` shows how alike they
+ * are, whatever is known, `verify` is for acting upon: there is a measured verdict ("same", "unsure" or "different"), or an
+ * error.
  *
  * @param a a face, or the {@link Enrolment} of several shots
  * @param b another
@@ -105,7 +113,7 @@ export function compare(
  * @throws {InvalidInputError} as `compare`, and if the model has no measured operating points
  *
  * @example
- * const { same, falseNonMatchRate } = verify(enrolled, face, manifest.calibration.verification, { falseMatchRate: 1e-4 });
+ * const { verdict, falseNonMatchRate } = verify(enrolled, face, manifest.calibration.verification, { falseMatchRate: 1e-4 });
  */
 export function verify(
   a: Embedded,
@@ -114,10 +122,8 @@ export function verify(
   options: CompareOptions = {},
 ): Verification {
   const point = requiredPoint(verification, options);
-  const similarity = similarityOf(a, b);
-  const threshold = thresholdFor(a, b, point, verification);
-  const { falseMatchRate, falseNonMatchRate } = point;
-  return { similarity, same: similarity >= threshold, threshold, falseMatchRate, falseNonMatchRate };
+  const { falseNonMatchRate } = point;
+  return { ...decided(a, b, point, verification), falseNonMatchRate };
 }
 
 /**
@@ -132,6 +138,7 @@ export function match(
   verification: readonly OperatingPoint[],
   options: CompareOptions = {},
 ): readonly Match[] {
+  requireList('candidates', candidates, 'faces');
   const point = operatingPoint(verification, options);
   return candidates
     .map((candidate, index) => ({ index, ...judged(query, candidate, point, verification) }))
@@ -139,14 +146,40 @@ export function match(
 }
 
 /**
- * The embedding of a face.
+ * A face that was analysed, or what `JSON.parse` makes of one.
+ *
+ * @throws {InvalidInputError} if it is none
+ */
+export function requireFace(face: unknown): asserts face is Embedded {
+  if (typeof face === 'object' && face !== null && typeof Reflect.get(face, 'model') === 'string') return;
+  throw new InvalidInputError('This is no face that was analysed.', {
+    expected: 'an entry of what `analyze` gives, or an object with "model" and "embedding"',
+    actual: describeValue(face),
+  });
+}
+
+/**
+ * The embedding of a face. Typed arrays become plain objects in JSON, `{"0": 0.1, "1": ...}`; those are read too.
  *
  * @throws {InvalidInputError} if it has none
  */
-export function embeddingOf({ embedding }: Embedded): Float32Array {
-  if (embedding) return embedding;
-  throw new InvalidInputError('This face has no embedding.', {
-    hint: 'Include "Recognition" in the outputs that are computed, with a model that offers it.',
+export function embeddingOf(face: Embedded): ArrayLike<number> {
+  requireFace(face);
+  const embedding: unknown = face.embedding;
+  if (embedding === undefined) {
+    throw new InvalidInputError('This face has no embedding.', {
+      hint: 'Include "Recognition" in the outputs that are computed, with a model that offers it.',
+    });
+  }
+  if (Array.isArray(embedding) || ArrayBuffer.isView(embedding)) return embedding as unknown as ArrayLike<number>;
+  if (typeof embedding === 'object' && embedding !== null) {
+    const values = Object.values(embedding);
+    if (values.length > 0 && Object.keys(embedding).every((key, i) => key === String(i))) return values;
+  }
+  throw new InvalidInputError('The embedding of this face is not usable.', {
+    expected: 'a Float32Array or a list of numbers',
+    actual: describeValue(embedding),
+    hint: 'Where faces are kept as JSON, keep Array.from(face.embedding).',
   });
 }
 
@@ -172,21 +205,40 @@ export function dot(a: Float32Array, b: Float32Array, offset = 0): number {
 }
 
 function similarityOf(a: Embedded, b: Embedded): number {
+  requireFace(a);
+  requireFace(b);
   requireSameModel(a.model, b.model);
   return cosineSimilarity(embeddingOf(a), embeddingOf(b));
 }
 
-const thresholdFor = (a: Embedded, b: Embedded, point: OperatingPoint, verification: readonly OperatingPoint[]) =>
-  matchThreshold(point, verification, [agreementOf(a), agreementOf(b)]);
+/** The least strict point of a table that has one. */
+const loosest = (point: OperatingPoint, verification: readonly OperatingPoint[]): OperatingPoint =>
+  verification.reduce((loose, other) => (other.falseMatchRate > loose.falseMatchRate ? other : loose), point);
 
-function judged(
+function decided(
+  a: Embedded,
+  b: Embedded,
+  point: OperatingPoint,
+  verification: readonly OperatingPoint[],
+): Required<Comparison> {
+  const similarity = similarityOf(a, b);
+  const agreements = [agreementOf(a), agreementOf(b)];
+  const apart = loosest(point, verification);
+  const threshold = matchThreshold(point, verification, agreements);
+  const differentBelow = matchThreshold(apart, verification, agreements);
+  return {
+    similarity,
+    verdict: similarity >= threshold ? 'same' : similarity < differentBelow ? 'different' : 'unsure',
+    threshold,
+    falseMatchRate: point.falseMatchRate,
+    differentBelow,
+    missRate: apart.falseNonMatchRate,
+  };
+}
+
+const judged = (
   a: Embedded,
   b: Embedded,
   point: OperatingPoint | undefined,
   verification: readonly OperatingPoint[],
-): Comparison {
-  const similarity = similarityOf(a, b);
-  if (!point) return { similarity };
-  const threshold = thresholdFor(a, b, point, verification);
-  return { similarity, same: similarity >= threshold, falseMatchRate: point.falseMatchRate, threshold };
-}
+): Comparison => (point ? decided(a, b, point, verification) : { similarity: similarityOf(a, b) });

@@ -1,4 +1,5 @@
 import { InvalidInputError } from '@swinface/core';
+import { at } from '@swinface/core/internal';
 
 /** Logits to probabilities that sum to 1, the logits divided by `temperature` first. */
 export function softmax(logits: readonly number[], temperature = 1): number[] {
@@ -18,7 +19,7 @@ export function sigmoid(x: number): number {
 
 /** Index of the largest value, the first of equals. */
 export function argmax(values: readonly number[]): number {
-  return values.reduce((best, value, i) => (value > (values[best] as number) ? i : best), 0);
+  return values.reduce((best, value, i) => (value > at(values, best) ? i : best), 0);
 }
 
 /** Index of the first value that is NaN or infinite, or -1. */

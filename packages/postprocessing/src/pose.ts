@@ -8,6 +8,9 @@
  *   nose = (sin yaw cos pitch, -sin pitch, -cos yaw cos pitch)
  */
 import { InvalidInputError } from '@swinface/core';
+import { at } from '@swinface/core/internal';
+import { isObject, requireInput } from '@swinface/geometry';
+import { requireVector } from './checked.js';
 import { firstNonFinite } from './numeric.js';
 import type { HeadPose } from './types.js';
 import {
@@ -31,26 +34,36 @@ export interface PoseLandmarks {
   readonly points: readonly (readonly [x: number, y: number])[];
   /** [n, 3] x, y, z in pixels. */
   readonly landmarks?: Float32Array;
-  /** Landmarks of `'mediapipe-478'` have depth and are used; of others only the five points are. */
+  /** Landmarks of `'mediapipe-478'` and `'mediapipe-468'` have depth and are used; of others only the five points are. */
   readonly landmarkModel?: string;
 }
 
 /**
  * Head pose in degrees, signs as documented at {@link HeadPose}.
  *
- * From MediaPipe's 478 landmarks, which have depth, the head's own axes are read directly. From five points the pose is
+ * From MediaPipe's 478 or 468 landmarks, which have depth, the head's own axes are read directly. From five points the pose is
  * the one whose weak-perspective view of an average face lies nearest; as noses differ in length, expect it to be some
  * degrees off.
  *
  * @throws {InvalidInputError} if coordinates are not finite, coincide, or there are not five points
  */
-export function headPose({ points, landmarks, landmarkModel }: PoseLandmarks): HeadPose {
-  return landmarkModel === 'mediapipe-478' && landmarks ? poseFromMesh(landmarks) : poseFromFivePoints(points);
+export function headPose(face: PoseLandmarks): HeadPose {
+  const isPoint = (point: unknown) => Array.isArray(point) && point.length >= 2;
+  const hasPoints = isObject(face) && Array.isArray(face.points) && face.points.every(isPoint);
+  requireInput(hasPoints, 'The face whose pose is asked for', 'an object with five points [x, y]', face);
+  const { points, landmarks, landmarkModel } = face;
+  if (landmarks !== undefined) requireVector('landmarks', landmarks);
+  const meshSize = landmarkModel === undefined ? undefined : MESH_SIZES.get(landmarkModel);
+  return meshSize !== undefined && landmarks ? poseFromMesh(landmarks, meshSize) : poseFromFivePoints(points);
 }
 
 // ---- from a mesh with depth ----
 
-const MESH_SIZE = 478;
+/** Points of MediaPipe's meshes, with irises and without: the first 468 are the same. */
+const MESH_SIZES: ReadonlyMap<string, number> = new Map([
+  ['mediapipe-478', 478],
+  ['mediapipe-468', 468],
+]);
 
 /**
  * Landmarks that mirror each other, [image-left, image-right]: outer and inner eye corners, nose wings, mouth corners,
@@ -72,15 +85,15 @@ const CHIN = 152;
  * A face is symmetric, so lines between mirrored landmarks run along its x axis whatever the depth of each pair; from
  * forehead to chin runs its y axis.
  */
-function poseFromMesh(landmarks: Float32Array): HeadPose {
-  if (landmarks.length !== MESH_SIZE * 3) {
-    throw new InvalidInputError('These are not the landmarks of mediapipe-478.', {
-      expected: `${MESH_SIZE} x 3 coordinates`,
+function poseFromMesh(landmarks: Float32Array, size: number): HeadPose {
+  if (landmarks.length !== size * 3) {
+    throw new InvalidInputError(`These are not the landmarks of mediapipe-${size}.`, {
+      expected: `${size} x 3 coordinates`,
       actual: String(landmarks.length),
     });
   }
   const between = (from: number, to: number): Vector => {
-    const step = (axis: number) => (landmarks[to * 3 + axis] as number) - (landmarks[from * 3 + axis] as number);
+    const step = (axis: number) => at(landmarks, to * 3 + axis) - at(landmarks, from * 3 + axis);
     return [step(0), step(1), step(2)];
   };
   const across = MIRRORED.map(([left, right]) => between(left, right)).reduce(add);
@@ -136,10 +149,10 @@ function poseFromFivePoints(points: PoseLandmarks['points']): HeadPose {
 /** The affine camera that fits best, made a scaled rotation by the symmetric choice of its two rows. */
 function firstGuess(target: readonly Vector[]): Vector {
   const moments = [0, 1, 2].map((r) =>
-    [0, 1, 2].map((c) => CENTRED_FACE.reduce((sum, point) => sum + (point[r] as number) * (point[c] as number), 0)),
+    [0, 1, 2].map((c) => CENTRED_FACE.reduce((sum, point) => sum + at(point, r) * at(point, c), 0)),
   ) as unknown as Matrix;
   const row = (axis: 0 | 1): Vector => {
-    const products = CENTRED_FACE.map((point, i) => scaled(point, (target[i] as Vector)[axis]));
+    const products = CENTRED_FACE.map((point, i) => scaled(point, at(target, i)[axis]));
     return unit(solve(moments, products.reduce(add)));
   };
   const [x, y] = [row(0), row(1)];
@@ -152,16 +165,16 @@ function firstGuess(target: readonly Vector[]): Vector {
 function residuals(angles: Vector, target: readonly Vector[]): number[] {
   const [rowX, rowY] = transposed(rotation(angles));
   const view = CENTRED_FACE.map((point): Vector => [dotProduct(rowX, point), dotProduct(rowY, point), 0]);
-  const overlap = view.reduce((sum, point, i) => sum + dotProduct(point, target[i] as Vector), 0);
+  const overlap = view.reduce((sum, point, i) => sum + dotProduct(point, at(target, i)), 0);
   // A negative scale would be a view from behind through the head.
   const scale = Math.max(0, overlap) / view.reduce((sum, point) => sum + dotProduct(point, point), 0);
-  return view.flatMap((point, i) => minus(target[i] as Vector, scaled(point, scale)).slice(0, 2));
+  return view.flatMap((point, i) => minus(at(target, i), scaled(point, scale)).slice(0, 2));
 }
 
 function refine(start: Vector, target: readonly Vector[]): { readonly angles: Vector; readonly error: number } {
   const NUDGE = 1e-6;
   const product = (a: readonly number[], b: readonly number[]) =>
-    a.reduce((sum, value, k) => sum + value * (b[k] as number), 0);
+    a.reduce((sum, value, k) => sum + value * at(b, k), 0);
   let angles = start;
   let current = residuals(angles, target);
   let error = product(current, current);
@@ -169,7 +182,7 @@ function refine(start: Vector, target: readonly Vector[]): { readonly angles: Ve
   for (let i = 0; i < MOST_STEPS && damping < 1; i++) {
     const columns = [0, 1, 2].map((axis) => {
       const nudged = residuals(add(angles, axisVector(axis, NUDGE)), target);
-      return nudged.map((value, k) => (value - (current[k] as number)) / NUDGE);
+      return nudged.map((value, k) => (value - at(current, k)) / NUDGE);
     });
     const normal = columns.map((a, r) =>
       columns.map((b, c) => product(a, b) + (r === c ? damping : 0)),

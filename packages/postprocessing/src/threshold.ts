@@ -1,4 +1,6 @@
 import { InvalidInputError, type OperatingPoint } from '@swinface/core';
+import { describeValue, isObject, requireInput } from '@swinface/geometry';
+import { requireVector, requireVerification } from './checked.js';
 import type { Embedded } from './types.js';
 
 /**
@@ -10,7 +12,7 @@ export function agreementOf({ agreement = 1 }: Embedded): number {
   if (agreement > 0 && agreement <= 1) return agreement;
   throw new InvalidInputError('The agreement of an averaged face is not usable.', {
     expected: 'a number above 0 and at most 1',
-    actual: String(agreement),
+    actual: describeValue(agreement),
   });
 }
 
@@ -30,6 +32,14 @@ export function matchThreshold(
   verification: readonly OperatingPoint[],
   agreements: readonly number[],
 ): number {
+  requireInput(
+    isObject(point) && typeof point.threshold === 'number',
+    'The argument "point"',
+    'a measured point',
+    point,
+  );
+  requireVerification(verification);
+  requireVector('agreements', agreements);
   return thresholdRule(point, verification)(agreements.reduce((product, agreement) => product * agreement, 1));
 }
 

@@ -126,21 +126,30 @@ export interface HeadPose {
   readonly roll: number;
 }
 
-/** Two faces compared. */
+/**
+ * What is said of two faces: "same" from the threshold on, "different" below the similarity from which strangers begin to
+ * be rare, "unsure" between the two, where both are common.
+ */
+export type Verdict = 'same' | 'unsure' | 'different';
+
+/** Two faces compared. Whatever is measured is absent where the model has no measured operating points. */
 export interface Comparison {
   /** Cosine of the two embeddings, -1..1. */
   readonly similarity: number;
-  /** Whether they match at the operating point; absent where the model has no measured operating points. */
-  readonly same?: boolean;
-  /** Share of pairs of strangers that match at this operating point, as measured; absent with `same`. */
-  readonly falseMatchRate?: number;
-  /** Similarity from which these two match at this operating point; absent with `same`. */
+  readonly verdict?: Verdict;
+  /** Similarity from which these two are "same" at this operating point. */
   readonly threshold?: number;
+  /** Share of pairs of strangers who are "same" at this operating point, as measured. */
+  readonly falseMatchRate?: number;
+  /** Similarity below which these two are "different": the threshold of the least strict rate that was measured. */
+  readonly differentBelow?: number;
+  /** Share of pairs of one person who are "different", as measured. */
+  readonly missRate?: number;
 }
 
 /** Two faces verified at a measured operating point. */
 export interface Verification extends Required<Comparison> {
-  /** Share of pairs of one person that do not match at this operating point, as measured. */
+  /** Share of pairs of one person who are not "same" at this operating point, "unsure" or "different", as measured. */
   readonly falseNonMatchRate: number;
 }
 
@@ -177,11 +186,21 @@ export interface Identification extends GalleryMatch {
   readonly threshold: number;
   /** Share of pairs of strangers that match at this operating point, as measured. */
   readonly falseMatchRate: number;
+  /** As {@link IdentificationRates.falseIdentificationRate}. */
+  readonly falseIdentificationRate: number;
+}
+
+/** How often `Gallery.identify` is wrong at an operating point, with as many entries as the gallery has now. */
+export interface IdentificationRates {
+  /** Share of pairs of strangers that match, as measured. */
+  readonly falseMatchRate: number;
   /**
-   * How often somebody who is not in this gallery would be taken for one of its entries: 1 - (1 - falseMatchRate)^size,
+   * How often a person who is not in this gallery would be taken for one of its entries: 1 - (1 - falseMatchRate)^size,
    * as if comparisons were independent. It grows with the gallery; choose a stricter rate for a large one.
    */
   readonly falseIdentificationRate: number;
+  /** Share of pairs of one person that do not match, as measured: how often somebody who is in it is not recognised. */
+  readonly falseNonMatchRate: number;
 }
 
 /** Known faces that are searched by likeness: in memory ({@link Gallery}) or in a database of the caller's. */

@@ -4,6 +4,8 @@
  * @module
  */
 import { embeddingLength, InvalidInputError } from '@swinface/core';
+import { describeValue, isObject, requireInput } from '@swinface/geometry';
+import { requireOptions } from '../checked.js';
 import { checkCount, takenId, vectorFor } from '../face-index.js';
 import { agreementOf } from '../threshold.js';
 import type { Embedded, FaceIndex, GalleryMatch, GalleryModel } from '../types.js';
@@ -14,7 +16,7 @@ export interface PgClient {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
-/** What {@link PgVectorIndex} may be told. */
+/** Options of {@link PgVectorIndex}. */
 export interface PgVectorOptions {
   /** Table to use, `name` or `schema.name`. Default `faces`. */
   readonly table?: string;
@@ -43,16 +45,20 @@ export class PgVectorIndex implements FaceIndex {
   readonly #table: string;
 
   /**
-   * @param client whoever made it closes it
+   * @param client stays the caller's, who closes it
    * @param model the manifest of the model
-   * @throws {InvalidInputError} if the table's name is not made of letters, digits and underscores, or the embeddings are
+   * @throws {InvalidInputError} if client or model are none, the table's name is not made of letters, digits and underscores, or the embeddings are
    *   longer than pgvector can index
    */
-  constructor(
-    client: PgClient,
-    { id, config }: Omit<GalleryModel, 'calibration'>,
-    { table = 'faces' }: PgVectorOptions = {},
-  ) {
+  constructor(client: PgClient, model: Omit<GalleryModel, 'calibration'>, options: PgVectorOptions = {}) {
+    const isClient = isObject(client) && typeof client.query === 'function';
+    requireInput(isClient, 'The argument "client"', 'a client of PostgreSQL with `query`', client);
+    requireInput(isObject(model) && isObject(model.config), 'The argument "model"', 'the manifest of a model', model);
+    requireOptions(options);
+    const { id, config } = model;
+    requireInput(typeof id === 'string' && id !== '', 'The id of a model', 'a string that is not empty', id);
+    const { table = 'faces' } = options as PgVectorOptions;
+    requireInput(typeof table === 'string', 'The option "table"', 'the name of a table', table);
     const parts = table.split('.');
     if (parts.length > 2 || !parts.every((part) => NAME.test(part))) {
       throw new InvalidInputError('This cannot be the name of a table.', {
@@ -64,7 +70,7 @@ export class PgVectorIndex implements FaceIndex {
     if (!Number.isInteger(length) || length < 1 || length > MOST_DIMENSIONS) {
       throw new InvalidInputError('pgvector cannot hold embeddings of this length.', {
         expected: `1 to ${MOST_DIMENSIONS} numbers`,
-        actual: String(length),
+        actual: describeValue(length),
       });
     }
     this.#client = client;
@@ -88,9 +94,22 @@ export class PgVectorIndex implements FaceIndex {
     );
   }
 
-  /** Creates an HNSW index: searches take milliseconds among millions, but may miss some of the nearest. */
+  /**
+   * Creates an HNSW index for this model's faces where there is none: searches take milliseconds among millions, but may
+   * miss some of the nearest. Each model that shares the table needs its own, since an index over all would give a search
+   * the nearest of any model, and few or none of the one that was asked for. Needs pgvector 0.8 or later.
+   *
+   * @throws what the client throws
+   */
   async createApproximateIndex(): Promise<void> {
-    await this.#client.query(`CREATE INDEX ON ${this.#table} USING hnsw (embedding vector_cosine_ops)`);
+    // A statement that defines something takes no parameters, so PostgreSQL itself is asked to quote the model's name.
+    const { rows } = await this.#client.query(
+      `SELECT format('CREATE INDEX IF NOT EXISTS %I ON ${this.#table} USING hnsw (embedding vector_cosine_ops)
+        WHERE model = %L', 'swinface_hnsw_' || md5($2::text || $1::text), $1::text) AS statement`,
+      [this.model, this.#table],
+    );
+    const { statement } = rows[0] as { readonly statement: string };
+    await this.#client.query(statement);
   }
 
   /** @throws also what the client throws */
@@ -116,15 +135,23 @@ export class PgVectorIndex implements FaceIndex {
   /** @throws also what the client throws */
   async search(face: Embedded, k = 5): Promise<readonly GalleryMatch[]> {
     checkCount(k);
+    // An approximate index looks at `ef_search` candidates, goes on for as long as fewer than k came, and is told so within
+    // the one statement, as a pool's next may run elsewhere. The nearest refer to the settings, so that those come first.
     // `<=>` is one minus the cosine.
     const { rows } = await this.#client.query(
-      `SELECT id, 1 - (embedding <=> $2::vector) AS similarity, agreement FROM ${this.#table}
-        WHERE model = $1 ORDER BY embedding <=> $2::vector, id LIMIT $3`,
-      [this.model, vectorText(vectorFor(this, face)), k],
+      `SELECT id, 1 - distance AS similarity, agreement FROM
+        (SELECT set_config('hnsw.ef_search', $4, true) AS ef, set_config('hnsw.iterative_scan', 'strict_order', true)) AS settings
+        CROSS JOIN LATERAL (SELECT id, embedding <=> $2::vector AS distance, agreement FROM ${this.#table}
+          WHERE model = $1 AND settings.ef IS NOT NULL ORDER BY embedding <=> $2::vector, id LIMIT $3) AS nearest
+        ORDER BY distance, id`,
+      [this.model, vectorText(vectorFor(this, face)), k, String(candidates(k))],
     );
     return rows.map(matchOf);
   }
 }
+
+/** How many candidates an approximate search keeps: more than it is to give, within pgvector's bounds. */
+const candidates = (k: number): number => Math.min(1000, Math.max(100, 2 * k));
 
 /** As pgvector reads it. */
 const vectorText = (vector: Float32Array): string => `[${vector.join(',')}]`;

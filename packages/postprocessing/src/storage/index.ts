@@ -1,25 +1,22 @@
+// For applications whose own settings do not name it; `Symbol.dispose` is in the types of this package.
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Known faces kept in the browser, encrypted, for a limited time.
  *
  * @module
  */
-import { DisposedError, InvalidInputError, UnsupportedDeviceError } from '@swinface/core';
-import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb';
+import { DisposedError, InvalidInputError, SwinFaceError } from '@swinface/core';
+import { requireInput } from '@swinface/geometry';
+import type { IDBPDatabase } from 'idb';
+import { requireOptions } from '../checked.js';
 import { takenId } from '../face-index.js';
 import { Gallery } from '../gallery.js';
-import { embeddingOf } from '../matching.js';
+import { embeddingOf, requireFace } from '../matching.js';
 import { normalised } from '../numeric.js';
 import { agreementOf } from '../threshold.js';
 import type { Embedded, GalleryModel } from '../types.js';
-import {
-  decryptFace,
-  encryptFace,
-  type FaceKeys,
-  newKeys,
-  type SealedFace,
-  type StoredFace,
-  sealedName,
-} from './sealing.js';
+import { deleteFaces, keysOf, openFaces, refused, type Schema } from './database.js';
+import { decryptFace, encryptFace, type FaceKeys, type StoredFace, sealedName } from './sealing.js';
 
 export type { StoredFace };
 
@@ -29,13 +26,20 @@ export interface FaceStoreOptions {
   readonly keepDays: number;
   /** Name of the IndexedDB database. Default `swinface-faces`. */
   readonly name?: string;
+  /**
+   * Called when another tab, or another `FaceStore` of this page, changed what is kept. Galleries hold what they held when
+   * they were made: make them anew, or empty them where all was deleted.
+   */
+  readonly onChange?: (change: StoreChange) => void;
 }
 
-interface Schema extends DBSchema {
-  readonly keys: { key: 'current'; value: FaceKeys };
-  readonly faces: { key: ArrayBuffer; value: SealedFace; indexes: { expires: number } };
+/** What another tab did. */
+export interface StoreChange {
+  /** True where everything was deleted, which closed this store; false where faces were put or removed. */
+  readonly deleted: boolean;
 }
 
+const DEFAULT_NAME = 'swinface-faces';
 const DAY = 24 * 60 * 60 * 1000;
 
 /**
@@ -43,8 +47,10 @@ const DAY = 24 * 60 * 60 * 1000;
  * so ask the person first. Ids, models and embeddings are encrypted (AES-GCM, 256 bits); in the clear stand only the
  * number of faces, their sizes and when they expire.
  *
- * The key is made here and cannot be exported by any script, but the browser keeps it in the same profile folder: this
- * protects copies of the database and makes `deleteAll` final, it does not protect from who can use the browser itself.
+ * The key is made here and no script can export it, but the browser keeps it in the same profile folder. So encryption
+ * keeps plain ids and embeddings out of the files; it does not protect from anyone who can copy that folder, use the
+ * browser, or run scripts in the page. What was deleted is gone for every script at once, but its bytes, and the key's,
+ * stay in the files until the browser tidies them. Whoever needs more encrypts the disk.
  *
  * @example
  * const store = await FaceStore.open({ keepDays: 30 });
@@ -57,52 +63,68 @@ export class FaceStore implements Disposable {
   readonly #lifetime: number;
   readonly #database: IDBPDatabase<Schema>;
   readonly #keys: FaceKeys;
+  readonly #others: BroadcastChannel;
   #closed = false;
 
-  private constructor(name: string, lifetime: number, database: IDBPDatabase<Schema>, keys: FaceKeys) {
+  private constructor(
+    { name = DEFAULT_NAME, keepDays, onChange }: FaceStoreOptions,
+    database: IDBPDatabase<Schema>,
+    keys: FaceKeys,
+  ) {
     this.#name = name;
-    this.#lifetime = lifetime;
+    this.#lifetime = keepDays * DAY;
     this.#database = database;
     this.#keys = keys;
+    this.#others = new BroadcastChannel(`swinface-faces/${name}`);
+    this.#others.onmessage = () => onChange?.({ deleted: false });
   }
 
   /**
    * Opens the database, or makes it with a new key, and deletes what has expired.
    *
-   * @throws {InvalidInputError} if `keepDays` is not a number above 0
-   * @throws {UnsupportedDeviceError} where there is no IndexedDB or WebCrypto (outside browsers, or without HTTPS)
-   * @throws {DOMException} where the browser refuses to store
+   * @throws {InvalidInputError} if `keepDays` is not a number above 0, if a later version of this package made the
+   *   database, or if its key is damaged: `FaceStore.deleteAll` deletes it in any case
+   * @throws {UnsupportedDeviceError} where there is no IndexedDB or WebCrypto (outside browsers, or without HTTPS), or the
+   *   browser refuses to store
    */
-  static async open({ keepDays, name = 'swinface-faces' }: FaceStoreOptions): Promise<FaceStore> {
-    if (!(keepDays > 0 && keepDays < Infinity)) {
+  static async open(options: FaceStoreOptions): Promise<FaceStore> {
+    requireOptions(options);
+    const { keepDays, name = DEFAULT_NAME, onChange } = options;
+    requireName(name);
+    requireInput(onChange === undefined || typeof onChange === 'function', '"onChange"', 'a function', onChange);
+    if (!(typeof keepDays === 'number' && keepDays > 0 && keepDays < Infinity)) {
       throw new InvalidInputError('Faces are kept for a limited time.', {
         expected: 'days above 0',
         actual: String(keepDays),
       });
     }
-    if (!globalThis.indexedDB || !globalThis.crypto?.subtle) {
-      throw new UnsupportedDeviceError('Faces cannot be kept here.', {
-        expected: 'IndexedDB and WebCrypto',
-        hint: 'Use a browser, and serve the page over HTTPS or from localhost.',
-      });
-    }
     let store: FaceStore | undefined;
-    const database = await openDB<Schema>(name, 1, {
-      upgrade(created) {
-        created.createObjectStore('keys');
-        created.createObjectStore('faces', { keyPath: 'name' }).createIndex('expires', 'expires');
-      },
-      // Another tab wants to delete everything: do not stand in its way.
-      blocking: () => store?.close(),
+    // Whatever another tab wants: do not stand in its way.
+    const database = await openFaces(name, (wants) => {
+      store?.close();
+      if (wants === 'deletion') onChange?.({ deleted: true });
     });
     try {
-      store = new FaceStore(name, keepDays * DAY, database, await keysOf(database));
+      store = new FaceStore(options, database, await keysOf(database));
       await store.#deleteExpired();
       return store;
     } catch (error) {
+      store?.close();
       database.close();
-      throw error;
+      throw error instanceof SwinFaceError ? error : refused(error);
     }
+  }
+
+  /**
+   * Deletes everything that is kept under a name, also what cannot be opened or read; stores that have it open, in this
+   * tab or in others, are closed and told. More calls do nothing.
+   *
+   * @param name of the database. Default `swinface-faces`
+   * @throws {UnsupportedDeviceError} where there is no IndexedDB, or the browser refuses
+   */
+  static async deleteAll(name: string = DEFAULT_NAME): Promise<void> {
+    requireName(name);
+    await deleteFaces(name);
   }
 
   /**
@@ -110,15 +132,18 @@ export class FaceStore implements Disposable {
    *
    * @throws {InvalidInputError} if the id is empty or the face has no usable embedding
    * @throws {DisposedError} once closed
-   * @throws {DOMException} where the browser refuses to store
+   * @throws {UnsupportedDeviceError} where the browser refuses to store
    */
   async put(id: string, face: Embedded): Promise<void> {
     this.#check();
     if (typeof id !== 'string' || id === '') throw takenId(id);
+    requireFace(face);
     const embedding = normalised(embeddingOf(face), 'The embedding');
     const [agreement, expires] = [agreementOf(face), Date.now() + this.#lifetime];
     const stored = { id, model: face.model, embedding, agreement, expires };
-    await this.#database.put('faces', await encryptFace(this.#keys, stored));
+    const sealed = await encryptFace(this.#keys, stored);
+    await this.#use((database) => database.put('faces', sealed));
+    this.#tellOthers();
   }
 
   /**
@@ -128,29 +153,43 @@ export class FaceStore implements Disposable {
    */
   async remove(id: string): Promise<boolean> {
     this.#check();
+    if (typeof id !== 'string') return false;
     const name = await sealedName(this.#keys, id);
-    const transaction = this.#database.transaction('faces', 'readwrite');
-    const found = (await transaction.store.count(name)) > 0;
-    await transaction.store.delete(name);
-    await transaction.done;
-    return found;
+    return (await this.#remove([name])) > 0;
   }
 
   /**
-   * All faces that are kept; those that expired are deleted.
+   * All faces that are kept and can be read, see {@link unreadable}; those that expired are deleted.
    *
-   * @throws {InvalidInputError} if one was altered or encrypted with another key; nothing is made up
    * @throws {DisposedError} once closed
+   * @throws {UnsupportedDeviceError} where the browser refuses
    */
   async faces(): Promise<readonly StoredFace[]> {
-    this.#check();
-    await this.#deleteExpired();
-    const sealed = await this.#database.getAll('faces');
-    return Promise.all(sealed.map((face) => decryptFace(this.#keys, face)));
+    return (await this.#read()).faces;
   }
 
   /**
-   * A gallery of all faces that are kept.
+   * How many of those that are kept cannot be read: altered, damaged, or encrypted with another key. Whose they are is
+   * encrypted too; {@link removeUnreadable} deletes them.
+   *
+   * @throws as {@link faces}
+   */
+  async unreadable(): Promise<number> {
+    return (await this.#read()).unreadable.length;
+  }
+
+  /**
+   * Deletes what cannot be read.
+   *
+   * @returns how many that were
+   * @throws as {@link faces}
+   */
+  async removeUnreadable(): Promise<number> {
+    return this.#remove((await this.#read()).unreadable);
+  }
+
+  /**
+   * A gallery of all faces that are kept and can be read.
    *
    * @param model the manifest of the model
    * @throws {InvalidInputError} as `faces`, and if a face is of another model: see `faces`, and `remove` it
@@ -163,19 +202,19 @@ export class FaceStore implements Disposable {
   }
 
   /**
-   * Deletes everything for good: faces, database and key; and closes.
+   * Deletes everything: faces, database and key; and closes. Other tabs that have it open are told.
    *
-   * @throws {DisposedError} if closed already
+   * @throws {UnsupportedDeviceError} where the browser refuses
    */
   async deleteAll(): Promise<void> {
-    this.#check();
     this.close();
-    await deleteDB(this.#name);
+    await deleteFaces(this.#name);
   }
 
   /** Closes the database; what is kept stays. More calls do nothing. */
   close(): void {
     this.#closed = true;
+    this.#others.close();
     this.#database.close();
   }
 
@@ -187,22 +226,60 @@ export class FaceStore implements Disposable {
     if (this.#closed) throw new DisposedError('This FaceStore was closed.', { hint: 'Open it again.' });
   }
 
+  #tellOthers(): void {
+    if (!this.#closed) this.#others.postMessage('changed');
+  }
+
+  /** Does something with the database, which another tab may close at any time. */
+  async #use<R>(action: (database: IDBPDatabase<Schema>) => Promise<R>): Promise<R> {
+    this.#check();
+    try {
+      return await action(this.#database);
+    } catch (error) {
+      this.#check();
+      throw refused(error);
+    }
+  }
+
+  async #read(): Promise<{ readonly faces: readonly StoredFace[]; readonly unreadable: readonly ArrayBuffer[] }> {
+    await this.#deleteExpired();
+    const sealed = await this.#use((database) => database.getAll('faces'));
+    const faces: StoredFace[] = [];
+    const unreadable: ArrayBuffer[] = [];
+    for (const face of sealed) {
+      const read = await decryptFace(this.#keys, face);
+      if (read) faces.push(read);
+      else unreadable.push(face.name);
+    }
+    return { faces, unreadable };
+  }
+
+  /** @returns how many there were */
+  async #remove(names: readonly ArrayBuffer[]): Promise<number> {
+    const removed = await this.#use(async (database) => {
+      const transaction = database.transaction('faces', 'readwrite');
+      let found = 0;
+      for (const name of names) {
+        found += await transaction.store.count(name);
+        await transaction.store.delete(name);
+      }
+      await transaction.done;
+      return found;
+    });
+    if (removed > 0) this.#tellOthers();
+    return removed;
+  }
+
   async #deleteExpired(): Promise<void> {
-    const transaction = this.#database.transaction('faces', 'readwrite');
-    const expired = await transaction.store.index('expires').getAllKeys(IDBKeyRange.upperBound(Date.now()));
-    await Promise.all(expired.map((name) => transaction.store.delete(name)));
-    await transaction.done;
+    await this.#use(async (database) => {
+      const transaction = database.transaction('faces', 'readwrite');
+      const expired = await transaction.store.index('expires').getAllKeys(IDBKeyRange.upperBound(Date.now()));
+      await Promise.all(expired.map((name) => transaction.store.delete(name)));
+      await transaction.done;
+    });
   }
 }
 
-/** The database's keys, made where it has none. Two tabs that open it at once end up with the same. */
-async function keysOf(database: IDBPDatabase<Schema>): Promise<FaceKeys> {
-  const known = await database.get('keys', 'current');
-  if (known) return known;
-  const made = await newKeys();
-  const transaction = database.transaction('keys', 'readwrite');
-  const meanwhile = await transaction.store.get('current');
-  if (!meanwhile) await transaction.store.put(made, 'current');
-  await transaction.done;
-  return meanwhile ?? made;
+function requireName(name: unknown): asserts name is string {
+  requireInput(typeof name === 'string' && name !== '', '"name"', 'the name of a database', name);
 }

@@ -1,4 +1,3 @@
-import { InvalidInputError } from '@swinface/core';
 import type { Embedded } from '../types.js';
 
 /** A face that was kept. */
@@ -58,21 +57,16 @@ export async function encryptFace(keys: FaceKeys, face: StoredFace): Promise<Sea
   return { name, iv, sealed, expires };
 }
 
-/** @throws {InvalidInputError} if it was altered, moved to another name or expiry, or encrypted with another key */
+/** @returns undefined if it was altered, moved to another name or expiry, damaged, or encrypted with another key */
 export async function decryptFace(
   { encryption }: FaceKeys,
   { name, iv, sealed, expires }: SealedFace,
-): Promise<StoredFace> {
+): Promise<StoredFace | undefined> {
   let plain: ArrayBuffer;
   try {
     plain = await crypto.subtle.decrypt(algorithm(iv, name, expires), encryption, sealed);
-  } catch (cause) {
-    throw new InvalidInputError('A stored face cannot be read.', {
-      expected: 'what this database wrote with its own key',
-      actual: 'another key, or altered data',
-      hint: 'Delete all stored faces and enrol again.',
-      cause,
-    });
+  } catch {
+    return undefined;
   }
   // Authenticated, so it is what `encryptFace` wrote.
   const start = 4 + new DataView(plain).getUint32(0);

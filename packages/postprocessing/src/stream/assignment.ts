@@ -1,3 +1,4 @@
+import { at } from '@swinface/core/internal';
 /**
  * The one-to-one assignment of rows to columns with the least total cost (Kuhn-Munkres by shortest augmenting paths,
  * O(rows^2 columns)).
@@ -6,7 +7,8 @@
  * @returns the column of each row
  */
 export function cheapestAssignment(costs: readonly (readonly number[])[]): number[] {
-  const columns = costs[0]?.length ?? 0;
+  if (costs.length === 0) return [];
+  const columns = at(costs, 0).length;
   // Column `columns` is where each augmenting path begins.
   const rowOf: number[] = Array(columns + 1).fill(-1);
   const rowPrice: number[] = Array(costs.length).fill(0);
@@ -19,29 +21,29 @@ export function cheapestAssignment(costs: readonly (readonly number[])[]): numbe
     rowOf[column] = row;
     do {
       visited[column] = true;
-      const current = rowOf[column] as number;
+      const current = at(rowOf, column);
       let [step, next] = [Infinity, -1];
       for (let j = 0; j < columns; j++) {
         if (visited[j]) continue;
-        const reduced = (costs[current]?.[j] as number) - (rowPrice[current] as number) - (columnPrice[j] as number);
-        if (reduced < (least[j] as number)) {
+        const reduced = at(at(costs, current), j) - at(rowPrice, current) - at(columnPrice, j);
+        if (reduced < at(least, j)) {
           least[j] = reduced;
           cameFrom[j] = column;
         }
-        if ((least[j] as number) < step) [step, next] = [least[j] as number, j];
+        if (at(least, j) < step) [step, next] = [at(least, j), j];
       }
       for (let j = 0; j <= columns; j++) {
         if (visited[j]) {
-          rowPrice[rowOf[j] as number] = (rowPrice[rowOf[j] as number] as number) + step;
-          columnPrice[j] = (columnPrice[j] as number) - step;
-        } else least[j] = (least[j] as number) - step;
+          rowPrice[at(rowOf, j)] = at(rowPrice, at(rowOf, j)) + step;
+          columnPrice[j] = at(columnPrice, j) - step;
+        } else least[j] = at(least, j) - step;
       }
       column = next;
     } while (rowOf[column] !== -1);
     // Back along the path, each column takes the row of the one before.
     while (column !== columns) {
-      const before = cameFrom[column] as number;
-      rowOf[column] = rowOf[before] as number;
+      const before = at(cameFrom, column);
+      rowOf[column] = at(rowOf, before);
       column = before;
     }
   }

@@ -1,4 +1,6 @@
 import { InvalidInputError, type Manifest } from '@swinface/core';
+import { describeValue, isObject, requireInput } from '@swinface/geometry';
+import { requireList } from '../checked.js';
 import { TrackAverage } from './track-average.js';
 import type { AveragedAnalysis, Sighting } from './types.js';
 
@@ -18,6 +20,8 @@ export class TrackAverages {
 
   /** @param manifest of the model; its tasks, labels and thresholds are read */
   constructor(manifest: Pick<Manifest, 'config' | 'calibration'>) {
+    const isManifest = isObject(manifest) && isObject(manifest.config) && isObject(manifest.calibration);
+    requireInput(isManifest, 'The argument "manifest"', 'the manifest of a model', manifest);
     this.#manifest = manifest;
   }
 
@@ -29,12 +33,18 @@ export class TrackAverages {
    * @throws {InvalidInputError} if time runs backwards or the quality is not within 0..1
    */
   update(id: number, sighting: Sighting, time: number): AveragedAnalysis {
+    requireInput(
+      typeof sighting === 'object' && sighting !== null,
+      'The argument "sighting"',
+      'the results of a face',
+      sighting,
+    );
     const score = sighting.quality?.score ?? 1;
     let track = this.#tracks.get(id);
     if (!(time >= (track?.time ?? -Infinity) && time < Infinity) || !(score >= 0 && score <= 1)) {
       throw new InvalidInputError('This sighting of a face cannot be averaged.', {
         expected: `seconds${track ? ` from ${track.time}` : ''}, a quality within 0..1`,
-        actual: `time ${time}, quality ${score}`,
+        actual: `time ${describeValue(time)}, quality ${describeValue(score)}`,
       });
     }
     if (!track) {
@@ -51,6 +61,7 @@ export class TrackAverages {
 
   /** Drops tracks, e.g. the `ended` of `FaceTracks.update`. */
   forget(ids: readonly number[]): void {
+    requireList('ids', ids, 'ids of tracks');
     for (const id of ids) this.#tracks.delete(id);
   }
 }

@@ -1,3 +1,5 @@
+import { at } from '@swinface/core/internal';
+
 /** The weighted mean of a series in which what is old counts less and less. */
 export class DecayingMean {
   readonly #memory: number;
@@ -18,9 +20,10 @@ export class DecayingMean {
    */
   update(values: readonly number[], weight: number, time: number): readonly number[] {
     const same = values.length === this.#values.length;
+    const before = same ? this.#values : values;
     const old = same ? this.#weight * Math.exp((this.#time - time) / this.#memory) : 0;
     this.#weight = old + weight;
-    this.#values = values.map((value, i) => (value * weight + (this.#values[i] ?? 0) * old) / this.#weight);
+    this.#values = values.map((value, i) => (value * weight + at(before, i) * old) / this.#weight);
     this.#time = time;
     return this.#values;
   }

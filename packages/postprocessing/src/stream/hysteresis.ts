@@ -1,3 +1,4 @@
+import { at } from '@swinface/core/internal';
 import { argmax } from '../numeric.js';
 
 /** Share of the way from a threshold to the nearer end of 0..1 that an answer must go beyond it to change. */
@@ -25,5 +26,5 @@ export function steadyLabel(probabilities: readonly number[], before: number | u
   const best = argmax(probabilities);
   const old = before === undefined ? undefined : probabilities[before];
   if (before === undefined || old === undefined) return best;
-  return (probabilities[best] as number) - old > LABEL_MARGIN ? best : before;
+  return at(probabilities, best) - old > LABEL_MARGIN ? best : before;
 }

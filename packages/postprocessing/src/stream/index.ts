@@ -1,4 +1,5 @@
 /** Faces from frame to frame: tracks, averages, smoothing, quality. Apart from the rest, for who looks at photos alone. */
+export type { Box } from '@swinface/geometry';
 export { TrackAverages } from './averages.js';
 export { OneEuroFilter, type OneEuroOptions } from './one-euro.js';
 export { faceQuality, type Pixels, type QualityInput } from './quality.js';

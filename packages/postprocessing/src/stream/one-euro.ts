@@ -1,4 +1,7 @@
 import { InvalidInputError } from '@swinface/core';
+import { at } from '@swinface/core/internal';
+import { requireNumbers } from '@swinface/geometry';
+import { requireOptions, requireVector } from '../checked.js';
 import { firstNonFinite } from '../numeric.js';
 
 /** How strongly a {@link OneEuroFilter} smooths. */
@@ -28,7 +31,14 @@ export class OneEuroFilter {
   #time = 0;
 
   /** @throws {InvalidInputError} if a cutoff is not above 0, or `beta` below 0 */
-  constructor({ minCutoff = 1, beta = 0, derivativeCutoff = 1 }: OneEuroOptions = {}) {
+  constructor(options: OneEuroOptions = {}) {
+    requireOptions(options);
+    const { minCutoff = 1, beta = 0, derivativeCutoff = 1 } = options as OneEuroOptions;
+    requireNumbers('The option of a filter', { minCutoff, beta, derivativeCutoff }, [
+      'minCutoff',
+      'beta',
+      'derivativeCutoff',
+    ]);
     if (!(minCutoff > 0 && derivativeCutoff > 0 && beta >= 0)) {
       throw new InvalidInputError('A One Euro filter cannot work with these options.', {
         expected: 'cutoffs above 0 and a beta of at least 0',
@@ -49,6 +59,8 @@ export class OneEuroFilter {
    * @throws {InvalidInputError} if a value is not finite, their number changes, time runs backwards, or scale is not above 0
    */
   update(values: ArrayLike<number>, time: number, scale = 1): Float64Array {
+    requireVector('values', values);
+    requireNumbers('The time of a frame', { time, scale }, ['time', 'scale']);
     const last = this.#values;
     const bad = firstNonFinite(values);
     if (bad >= 0 || (last && last.length !== values.length)) {
@@ -71,8 +83,8 @@ export class OneEuroFilter {
     } else if (elapsed > 0) {
       const speedShare = shareOfNew(this.#derivativeCutoff, elapsed);
       for (let i = 0; i < last.length; i++) {
-        const [old, value] = [last[i] as number, values[i] as number];
-        const oldSpeed = this.#speeds[i] as number;
+        const [old, value] = [at(last, i), at(values, i)];
+        const oldSpeed = at(this.#speeds, i);
         const speed = oldSpeed + speedShare * ((value - old) / elapsed - oldSpeed);
         this.#speeds[i] = speed;
         last[i] = old + shareOfNew(this.#minCutoff + this.#beta * Math.abs(speed / scale), elapsed) * (value - old);

@@ -1,8 +1,16 @@
 import { InvalidInputError } from '@swinface/core';
+import {
+  type Box,
+  CROP_SIZE,
+  checkBox,
+  describeValue,
+  isObject,
+  requireInput,
+  requireNumbers,
+} from '@swinface/geometry';
 import { firstNonFinite } from '../numeric.js';
 import type { HeadPose } from '../types.js';
-import { checkBox } from './boxes.js';
-import type { Box, FaceQuality, QualityHint } from './types.js';
+import type { FaceQuality, QualityHint } from './types.js';
 
 /** RGBA pixels row by row; `ImageData` is one. */
 export interface Pixels {
@@ -20,10 +28,8 @@ export interface QualityInput {
   readonly crop?: Pixels;
 }
 
-/** Side of the aligned crop. */
-const CROP = 112;
 /** Of the crop, what is left out at each edge: mostly hair and background. */
-const MARGIN = CROP / 8;
+const MARGIN = CROP_SIZE / 8;
 
 // Where each part begins and ends to matter. All but the angle were set on 150 faces of LFW, disturbed in steps: at a part
 // of one half, the default weights' embedding has a cosine of 0.7 to 0.87 with that of the undisturbed picture, at 0.1 of
@@ -48,7 +54,10 @@ const HAZE = { full: 120, none: 220 };
  *
  * @throws {InvalidInputError} if the box or pose is not finite, or the crop not 112 x 112 RGBA
  */
-export function faceQuality({ box, pose, crop }: QualityInput): FaceQuality {
+export function faceQuality(input: QualityInput): FaceQuality {
+  requireInput(isObject(input), 'The argument of faceQuality', 'an object with box and pose', input);
+  const { box, pose, crop } = input;
+  requireNumbers('The pose of a face', pose, ['yaw', 'pitch', 'roll']);
   checkBox(box);
   const angle = angleToCamera(pose);
   const size = logarithmicRamp(Math.max(box.width, box.height), SIDE);
@@ -81,29 +90,33 @@ function angleToCamera({ yaw, pitch, roll }: HeadPose): number {
   return Math.acos(clamp01(Math.cos(yaw * radians) * Math.cos(pitch * radians))) / radians;
 }
 
-function lookAt({ data, width, height }: Pixels): { sharpness: number; dark: number; bright: number } {
-  if (width !== CROP || height !== CROP || data.length !== CROP * CROP * 4) {
+function lookAt(crop: Pixels): { sharpness: number; dark: number; bright: number } {
+  requireInput(isObject(crop), 'The crop of a face', 'an object with data, width and height', crop);
+  const { data, width, height } = crop;
+  const isList = Array.isArray(data) || ArrayBuffer.isView(data);
+  requireInput(isList, 'The data of a crop', 'a Uint8ClampedArray', data);
+  if (width !== CROP_SIZE || height !== CROP_SIZE || data.length !== CROP_SIZE * CROP_SIZE * 4) {
     throw new InvalidInputError('The crop of a face is not usable.', {
-      expected: `RGBA pixels of ${CROP} x ${CROP}`,
-      actual: `${data.length} values of ${width} x ${height}`,
+      expected: `RGBA pixels of ${CROP_SIZE} x ${CROP_SIZE}`,
+      actual: `${data.length} values of ${describeValue(width)} x ${describeValue(height)}`,
     });
   }
-  const luma = new Float64Array(CROP * CROP);
+  const luma = new Float64Array(CROP_SIZE * CROP_SIZE);
   for (let i = 0; i < luma.length; i++) {
     // Rec. 601, as cameras and JPEG have it.
     luma[i] = 0.299 * (data[4 * i] ?? 0) + 0.587 * (data[4 * i + 1] ?? 0) + 0.114 * (data[4 * i + 2] ?? 0);
   }
-  const side = CROP - 2 * MARGIN;
+  const side = CROP_SIZE - 2 * MARGIN;
   const [values, edges] = [new Float64Array(side * side), new Float64Array(side * side)];
   for (let i = 0; i < values.length; i++) {
-    const at = (MARGIN + Math.floor(i / side)) * CROP + MARGIN + (i % side);
+    const at = (MARGIN + Math.floor(i / side)) * CROP_SIZE + MARGIN + (i % side);
     const value = luma[at] as number;
     values[i] = value;
     edges[i] =
       (luma[at - 1] as number) +
       (luma[at + 1] as number) +
-      (luma[at - CROP] as number) +
-      (luma[at + CROP] as number) -
+      (luma[at - CROP_SIZE] as number) +
+      (luma[at + CROP_SIZE] as number) -
       4 * value;
   }
   const spread = variance(values);

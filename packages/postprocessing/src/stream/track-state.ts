@@ -1,9 +1,20 @@
 import { InvalidInputError } from '@swinface/core';
+import { at } from '@swinface/core/internal';
+import {
+  type Box,
+  centreOf,
+  checkBox,
+  describeValue,
+  intersectionOverUnion,
+  isObject,
+  meanSide,
+  requireInput,
+} from '@swinface/geometry';
+import { requireVector } from '../checked.js';
 import { dot } from '../matching.js';
 import { firstNonFinite, normalised } from '../numeric.js';
-import { centreOf, checkBox, intersectionOverUnion, sideOf } from './boxes.js';
 import { OneEuroFilter, type OneEuroOptions } from './one-euro.js';
-import type { Box, Detection, Points, Track } from './types.js';
+import type { Detection, Points, Track } from './types.js';
 
 /** Cosines that mean something. */
 export interface LikenessScale {
@@ -39,13 +50,17 @@ export interface CheckedDetection {
 }
 
 /** @throws {InvalidInputError} if a number is not finite, the box empty or the embedding zero */
-export function checkedDetection({ box, points, embedding, quality }: Detection): CheckedDetection {
+export function checkedDetection(detection: Detection): CheckedDetection {
+  requireInput(isObject(detection), 'A detection', 'an object with a box', detection);
+  const { box, points, embedding, quality } = detection;
   checkBox(box);
-  const trust = quality ? Math.min(1, 2 * quality.score) : 1;
+  const trust = typeof quality?.score === 'number' ? Math.min(1, 2 * quality.score) : quality ? Number.NaN : 1;
+  requireInput(points === undefined || Array.isArray(points), 'The points of a face', 'a list of points', points);
+  if (embedding !== undefined) requireVector('embedding', embedding);
   if ((points && firstNonFinite(points.flat()) >= 0) || !(trust >= 0)) {
     throw new InvalidInputError('A detection of a face is not usable.', {
       expected: 'points of finite numbers and a quality score within 0..1',
-      actual: JSON.stringify({ points, score: quality?.score }),
+      actual: `${points?.length ?? 0} points and a score of ${describeValue(quality?.score)}`,
     });
   }
   return { box, points, embedding: embedding && normalised(embedding, 'The embedding of a face'), trust };
@@ -108,7 +123,7 @@ export class TrackState {
     this.#remember(detection);
     this.#lastSeen = time;
     this.#sightings++;
-    const side = sideOf(detection.box);
+    const side = meanSide(detection.box);
     const points = detection.points && this.#smoothed(detection.points, time, side);
     return {
       id: this.id,
@@ -126,11 +141,11 @@ export class TrackState {
     const coasted = MOMENTUM * (1 - Math.exp(-elapsed / MOMENTUM));
     const [vx, vy] = this.#velocity;
     const expected = { ...this.#box, x: this.#box.x + vx * coasted, y: this.#box.y + vy * coasted };
-    const side = sideOf(expected);
+    const side = meanSide(expected);
     const [[x, y], [ex, ey]] = [centreOf(box), centreOf(expected)];
     const reach = Math.min(REACH.atOnce + REACH.perSecond * elapsed, REACH.atMost) * side;
     const away = Math.hypot(x - ex, y - ey) / reach;
-    const growth = Math.abs(Math.log(sideOf(box) / side));
+    const growth = Math.abs(Math.log(meanSide(box) / side));
     if (away >= 1 || growth > Math.log(MOST_GROWTH) * (1 + elapsed)) return undefined;
     return (1 - away + intersectionOverUnion(box, expected)) / 2;
   }
@@ -158,7 +173,7 @@ export class TrackState {
       return;
     }
     const share = EMBEDDING_SHARE * trust;
-    const blend = embedding.map((value, i) => value * share + (old[i] ?? 0) * (1 - share));
+    const blend = embedding.map((value, i) => value * share + at(old, i) * (1 - share));
     this.#embedding = normalised(blend, 'The embedding of a track');
   }
 
@@ -175,7 +190,7 @@ export class TrackState {
     if (points.length !== this.#pointCount) this.#pointFilter = new OneEuroFilter(this.#smoothing);
     this.#pointCount = points.length;
     const flat = this.#pointFilter.update(points.flat(), time, side);
-    return points.map((_, i) => [flat[2 * i] as number, flat[2 * i + 1] as number]);
+    return points.map((_, i) => [at(flat, 2 * i), at(flat, 2 * i + 1)]);
   }
 }
 

@@ -1,7 +1,10 @@
 import { InvalidInputError, type OperatingPoint } from '@swinface/core';
+import { at } from '@swinface/core/internal';
+import { describeValue } from '@swinface/geometry';
+import { requireList, requireOptions, requireVerification } from '../checked.js';
 import { operatingPoint } from '../matching.js';
 import { cheapestAssignment } from './assignment.js';
-import type { OneEuroOptions } from './one-euro.js';
+import { OneEuroFilter, type OneEuroOptions } from './one-euro.js';
 import { type CheckedDetection, checkedDetection, type LikenessScale, TrackState } from './track-state.js';
 import type { Detection, Track, TracksUpdate } from './types.js';
 
@@ -40,12 +43,16 @@ export class FaceTracks {
   #next = 1;
   #time = -Infinity;
 
-  /** @throws {InvalidInputError} if `patience` is not a number of seconds from 0 */
-  constructor({ verification = [], patience = 2, smoothing = SMOOTHING }: FaceTracksOptions = {}) {
-    if (!(patience >= 0)) {
+  /** @throws {InvalidInputError} if `patience` is not a number of seconds from 0, or another option is not usable */
+  constructor(options: FaceTracksOptions = {}) {
+    requireOptions(options);
+    const { verification = [], patience = 2, smoothing = SMOOTHING } = options as FaceTracksOptions;
+    requireVerification(verification);
+    new OneEuroFilter(smoothing); // Refuses what later filters would, before there is a face.
+    if (!(typeof patience === 'number' && patience >= 0)) {
       throw new InvalidInputError('The patience of tracks is not usable.', {
         expected: 'seconds, 0 or more',
-        actual: String(patience),
+        actual: describeValue(patience),
       });
     }
     this.#patience = patience;
@@ -61,10 +68,11 @@ export class FaceTracks {
    * @throws {InvalidInputError} if time runs backwards, or a box, a point or an embedding is not usable
    */
   update(detections: readonly Detection[], time: number): TracksUpdate {
-    if (!(time >= this.#time && time < Infinity)) {
+    requireList('detections', detections, 'faces');
+    if (!(typeof time === 'number' && time >= this.#time && time < Infinity)) {
       throw new InvalidInputError('Frames must come in the order of their times.', {
         expected: `seconds, at least ${this.#time}`,
-        actual: String(time),
+        actual: describeValue(time),
         hint: 'Make new FaceTracks where a video starts over.',
       });
     }
@@ -91,9 +99,7 @@ export class FaceTracks {
       ...known.map((state) => -(state.fit(detection, time, this.#likeness) ?? 0)),
       ...detections.map(() => 0),
     ]);
-    return cheapestAssignment(costs).map((column, row) =>
-      (costs[row]?.[column] ?? 0) < 0 ? known[column] : undefined,
-    );
+    return cheapestAssignment(costs).map((column, row) => (at(at(costs, row), column) < 0 ? known[column] : undefined));
   }
 }
 

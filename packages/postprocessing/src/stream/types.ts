@@ -1,15 +1,8 @@
+import type { Box, Point } from '@swinface/geometry';
 import type { FaceAnalysis } from '../types.js';
 
-/** A rectangle in pixels of the source image; it may reach beyond the image. */
-export interface Box {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
 /** Positions in pixels of the source image. */
-export type Points = readonly (readonly [x: number, y: number])[];
+export type Points = readonly Point[];
 
 /** A face of one video frame as tracking needs it; every `Face` is one. */
 export interface Detection {

@@ -77,11 +77,76 @@ export const calls = {
       failure(() => store.gallery({ id: model, config: { feature: 4 }, calibration: { verification: [] } })),
     ),
 
-  failureOfFaces: (name: string) => using(name, (store) => failure(() => store.faces())),
+  unreadable: (name: string) => using(name, (store) => store.unreadable()),
+
+  removeUnreadable: (name: string) => using(name, (store) => store.removeUnreadable()),
 
   failureOfPut: (name: string, face: PlainFace) => using(name, (store) => failure(() => put(store, face))),
 
-  failureOfOpen: (keepDays: number) => failure(() => FaceStore.open({ keepDays })),
+  failureOfOpen: (keepDays: number, name = 'never') => failure(() => FaceStore.open({ keepDays, name })),
+
+  deleteAll: (name: string) => FaceStore.deleteAll(name),
+
+  /** What stores, deletions and their arguments say to values that are none. */
+  failuresOfWrongValues: async () => {
+    const wrong: unknown[] = [undefined, null, 7, '', 'x', {}, [], () => 1, Symbol('s'), 12n, new Map()];
+    const open = FaceStore.open as (options: unknown) => Promise<FaceStore>;
+    const tasks: (() => Promise<unknown>)[] = wrong.flatMap((value) => [
+      () => open(value),
+      ...(value === 7 ? [] : [() => open({ keepDays: value, name: 'never' })]),
+      ...(value === undefined || value === 'x' ? [] : [() => FaceStore.deleteAll(value as string)]),
+      ...(value === undefined || value === 'x' ? [] : [() => open({ keepDays: 1, name: value })]),
+      ...(value === undefined || typeof value === 'function'
+        ? []
+        : [() => open({ keepDays: 1, name: 'y', onChange: value })]),
+      () => using('wrong', (store) => store.put('a', value as never)),
+      ...(value === 'x' ? [] : [() => using('wrong', (store) => store.put(value as string, value as never))]),
+      () => using('wrong', (store) => store.gallery(value as never)),
+    ]);
+    const codes: (string | undefined)[] = [];
+    for (const task of tasks) codes.push((await failure(task))?.code);
+    return codes;
+  },
+
+  /** A database of a version to come. */
+  makeLater: async (name: string) => (await openDB(name, 9)).close(),
+
+  /** Something else in the place of the keys. */
+  damageKeys: async (name: string) => {
+    const database = await openDB(name);
+    await database.put('keys', { encryption: 'x' }, 'current');
+    database.close();
+  },
+
+  /** Records that no store wrote, beside those that one did. */
+  damage: async (name: string) => {
+    const database = await openDB(name);
+    await database.put('faces', { name: new ArrayBuffer(3) });
+    await database.put('faces', { name: new ArrayBuffer(4), iv: 7, sealed: 'x', expires: Date.now() + 1e9 });
+    database.close();
+  },
+
+  /** What a store is told of another's doings, and what it then says to those who use it. */
+  whatOthersAreTold: async (name: string, face: PlainFace) => {
+    const told: string[] = [];
+    const open = (who: string) =>
+      FaceStore.open({ name, keepDays: 1, onChange: ({ deleted }) => told.push(`${who} ${deleted}`) });
+    const [mine, other] = [await open('mine'), await open('other')];
+    const until = async (count: number) => {
+      for (let i = 0; i < 100 && told.length < count; i++) await new Promise((done) => setTimeout(done, 20));
+    };
+    await put(mine, face);
+    await until(1);
+    const seen = (await plain(other)).length;
+    await other.remove(face.id);
+    await until(2);
+    await other.remove('nobody');
+    await mine.deleteAll();
+    await until(3);
+    const late = await failure(() => put(other, face));
+    await new Promise((done) => setTimeout(done, 100));
+    return { told, seen, late: late?.code };
+  },
 
   /** Two openings at once, as two tabs would; what one puts, the other reads. */
   openTwice: async (name: string, face: PlainFace) => {

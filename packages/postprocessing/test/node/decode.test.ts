@@ -106,14 +106,21 @@ describe('decodeOutputs', () => {
     expect(decode(['Age'], { Age: [30] }).age).toEqual({ years: 30 });
   });
 
-  it('reads an ordinal age head as the expected rank', () => {
+  it('reads an ordinal age head as the count of questions answered yes', () => {
     const subnets = nano.subnets.map((net) =>
-      net.name === 'Age' ? { ...net, tasks: [{ name: 'Age', kind: 'ordinal', logits: 3 } as const] } : net,
+      net.name === 'Age' ? { ...net, tasks: [{ name: 'Age', kind: 'ordinal', logits: 5 } as const] } : net,
     );
     const config = { ...nano, subnets };
-    // P(rank > k) = 0.9, 0.5, 0.1
-    const age = decode(['Age'], { Age: [Math.log(9), 0, -Math.log(9)] }, {}, config).age;
-    expect(age?.years).toBeCloseTo(1.5, 6);
+    const years = (...chances: number[]) => {
+      const logits = chances.map((p) => Math.log(p / (1 - p)));
+      return decode(['Age'], { Age: logits }, { temperatures: { Age: 3 } }, config).age?.years;
+    };
+    // P(older than k): their sum would be 2.6, 1.5 and 3.5.
+    expect(years(0.9, 0.8, 0.45, 0.4, 0.05)).toBe(2);
+    expect(years(0.5, 0.45, 0.4, 0.1, 0.05)).toBe(0);
+    expect(years(0.9, 0.8, 0.7, 0.6, 0.5)).toBe(4);
+    // Answers that contradict each other count as the paper has it.
+    expect(years(0.9, 0.2, 0.9, 0.2, 0.2)).toBe(2);
   });
 
   it('gives further heads by their kind', () => {

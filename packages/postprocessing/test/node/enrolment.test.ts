@@ -71,8 +71,12 @@ describe('enrol', () => {
     const enrolled = new Map(everyone.map(({ shots }) => [shots as readonly Shot[], enrol(shots)]));
     const average = (shots: readonly Shot[]) => enrolled.get(shots) ?? enrol(shots);
     for (const { falseMatchRate, threshold } of table) {
-      const single = rates(([shot], probe) => verify(shot ?? probe, probe, table, { falseMatchRate }).same);
-      const several = rates((shots, probe) => verify(average(shots), probe, table, { falseMatchRate }).same);
+      const single = rates(
+        ([shot], probe) => verify(shot ?? probe, probe, table, { falseMatchRate }).verdict === 'same',
+      );
+      const several = rates(
+        (shots, probe) => verify(average(shots), probe, table, { falseMatchRate }).verdict === 'same',
+      );
       const unadjusted = rates(
         (shots, probe) => cosineSimilarity(average(shots).embedding, probe.embedding ?? []) >= threshold,
       );

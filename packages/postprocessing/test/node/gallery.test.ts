@@ -149,6 +149,13 @@ describe('Gallery', () => {
       falseIdentificationRate: expect.closeTo(1 - 0.99 ** 2, 12),
     });
     expect(gallery.identify(near, { falseMatchRate: 1e-4 })).toBeUndefined();
+    expect(gallery.rates({ falseMatchRate: 1e-2 })).toEqual({
+      falseMatchRate: 1e-2,
+      falseIdentificationRate: expect.closeTo(1 - 0.99 ** 2, 12),
+      falseNonMatchRate: 0.1,
+    });
+    expect(() => gallery.rates({ falseMatchRate: 1e-3 })).toThrow(/one of 0.0001, 0.01/);
+    expect(new Gallery(modelOf(2)).rates().falseIdentificationRate).toBe(0);
     expect(() => gallery.identify(near, { falseMatchRate: 1e-3 })).toThrow(/one of 0.0001, 0.01/);
     const unmeasured = new Gallery({ ...modelOf(2), calibration: { verification: [] } });
     expect(() => unmeasured.identify(near)).toThrow(/cannot decide/);

@@ -56,11 +56,11 @@ describe('compare', () => {
 
   it('decides by the table, and says by which of its lines', () => {
     expect(compare(a, sixty, table, { falseMatchRate: 0.1 })).toMatchObject({
-      same: true,
+      verdict: 'same',
       falseMatchRate: 0.1,
       threshold: 0.2,
     });
-    expect(compare(a, sixty, table, { falseMatchRate: 1e-4 })).toMatchObject({ same: false, threshold: 0.6 });
+    expect(compare(a, sixty, table, { falseMatchRate: 1e-4 })).toMatchObject({ verdict: 'unsure', threshold: 0.6 });
     expect(compare(a, sixty, table).similarity).toBeCloseTo(0.5, 6);
   });
 
@@ -79,16 +79,41 @@ describe('verify', () => {
   const a = face([1, 0]);
   const sixty = face([0.5, Math.sqrt(0.75)]);
 
+  const at = (cosine: number) => face([cosine, Math.sqrt(1 - cosine * cosine)]);
+
   it('decides, and says how often it is wrong either way', () => {
-    expect(verify(a, sixty, table, { falseMatchRate: 0.1 })).toEqual({
+    expect(verify(a, sixty, table, { falseMatchRate: 1e-4 })).toEqual({
       similarity: expect.closeTo(0.5, 6),
-      same: true,
-      threshold: 0.2,
-      falseMatchRate: 0.1,
-      falseNonMatchRate: 0.01,
+      verdict: 'unsure',
+      threshold: 0.6,
+      falseMatchRate: 1e-4,
+      differentBelow: 0.2,
+      missRate: 0.01,
+      falseNonMatchRate: 0.2,
     });
-    expect(verify(a, sixty, table, { falseMatchRate: 1e-4 }).same).toBe(false);
-    expect(verify(a, a, table)).toMatchObject({ same: true, falseMatchRate: 2e-3 });
+    expect(verify(a, a, table)).toMatchObject({ verdict: 'same', falseMatchRate: 2e-3 });
+  });
+
+  it('is unsure from the least strict threshold to the one asked for', () => {
+    const strict = { falseMatchRate: 1e-4 };
+    const verdicts = [-1, 0.19, 0.21, 0.59, 0.61, 1].map((cosine) => verify(a, at(cosine), table, strict).verdict);
+    expect(verdicts).toEqual(['different', 'different', 'unsure', 'unsure', 'same', 'same']);
+    // At the least strict rate there is nothing between.
+    expect(verify(a, at(0.19), table, { falseMatchRate: 0.1 }).verdict).toBe('different');
+    expect(verify(a, at(0.21), table, { falseMatchRate: 0.1 }).verdict).toBe('same');
+    // Whatever the order of the table.
+    expect(verify(a, at(0.3), [...table].reverse(), strict)).toMatchObject({ verdict: 'unsure', missRate: 0.01 });
+  });
+
+  it('moves both limits for averages, which strangers come nearer to', () => {
+    // Strangers' cosines are 0.1 on average, and spread by 0.2: normal quantiles of 1 % and 10 %.
+    const spread: readonly OperatingPoint[] = [
+      { falseMatchRate: 0.01, threshold: 0.1 + 0.2 * 2.3263, falseNonMatchRate: 0.2 },
+      { falseMatchRate: 0.1, threshold: 0.1 + 0.2 * 1.2816, falseNonMatchRate: 0.1 },
+    ];
+    const { threshold, differentBelow } = verify(a, { ...at(0.5), agreement: 0.8 }, spread);
+    expect(threshold).toBeCloseTo(0.1 / 0.8 + 0.2 * 2.3263, 3);
+    expect(differentBelow).toBeCloseTo(0.1 / 0.8 + 0.2 * 1.2816, 3);
   });
 
   it('does not decide without measurements', () => {
@@ -103,11 +128,28 @@ describe('match', () => {
   it('ranks all candidates', () => {
     const ranked = match(face([1, 0]), [face([0, 1]), face([1, 0.1]), face([1, 1])], table);
     expect(ranked.map(({ index }) => index)).toEqual([1, 2, 0]);
-    expect(ranked.map(({ same }) => same)).toEqual([true, true, false]);
+    expect(ranked.map(({ verdict }) => verdict)).toEqual(['same', 'same', 'different']);
     expect(match(face([1, 0]), [], table)).toEqual([]);
   });
 
   it('skips no candidate silently', () => {
     expect(() => match(face([1, 0]), [face([1, 0]), { model: 'm' }], table)).toThrow(/no embedding/);
+  });
+});
+
+describe('faces that were kept as JSON', () => {
+  const live = face([0.6, 0.8]);
+
+  it('are compared like those they were made of', () => {
+    const parsed = JSON.parse(JSON.stringify(live)) as typeof live;
+    expect(compare(parsed, live, table)).toEqual(compare(live, live, table));
+    const listed = JSON.parse(JSON.stringify({ ...live, embedding: Array.from(live.embedding) })) as typeof live;
+    expect(compare(live, listed, table)).toEqual(compare(live, live, table));
+  });
+
+  it.each([{}, { a: 1 }, 'text', 7, null])('are refused with what to keep where the embedding is %j', (embedding) => {
+    const broken = { model: 'm', embedding } as unknown as typeof live;
+    expect(() => compare(broken, live, table)).toThrow(InvalidInputError);
+    expect(() => compare(broken, live, table)).toThrow(/Array\.from\(face\.embedding\)/);
   });
 });

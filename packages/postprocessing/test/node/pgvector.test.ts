@@ -67,6 +67,47 @@ describe('PgVectorIndex in PostgreSQL', () => {
     expect(await other.search(face('n'))).toHaveLength(1);
   });
 
+  it('finds the nearest of each model by approximate indexes, as many as were asked for', async () => {
+    const [id, count, k] = ["other's \\ model", 600, 150];
+    const other = new PgVectorIndex(database, { ...manifest, id });
+    const galleries = new Map([index, other].map((one) => [one, new Gallery({ ...manifest, id: one.model })]));
+    // All of one model lie about one direction, all of the other about the opposite one.
+    const centre = random.direction(16);
+    for (const [one, gallery] of galleries) {
+      const sign = one === index ? 1 : -1;
+      const values: string[] = [];
+      for (let i = 0; i < count; i++) {
+        const embedding = Float32Array.from(random.direction(16), (x, axis) => x / 2 + sign * (centre[axis] ?? 0));
+        gallery.add(`face ${i}`, { model: one.model, embedding });
+        values.push(`($1, 'face ${i}', '[${embedding.join()}]', 1)`);
+      }
+      await database.query(`INSERT INTO faces (model, id, embedding, agreement) VALUES ${values.join()}`, [one.model]);
+    }
+    for (const one of galleries.keys()) for (let twice = 0; twice < 2; twice++) await one.createApproximateIndex();
+    const indexes = await database.query(
+      "SELECT 1 FROM pg_indexes WHERE tablename = 'faces' AND indexdef LIKE '%hnsw%'",
+    );
+    expect(indexes.rows).toHaveLength(2);
+    await database.query('ANALYZE faces');
+    await database.query('SET enable_seqscan = off');
+    await database.query('SET enable_bitmapscan = off');
+    await database.query('SET enable_sort = off');
+    for (const [one, gallery] of galleries) {
+      // As near to one model's faces as to the other's.
+      for (const embedding of [centre, centre.map((x) => -x), random.direction(16)]) {
+        const query = { model: one.model, embedding: Float32Array.from(embedding) };
+        const found = (await one.search(query, k)).map((match) => match.id);
+        const exact = new Set(gallery.search(query, k).map((match) => match.id));
+        expect(found).toHaveLength(k);
+        // An approximate index misses some; one over both models, or 40 candidates, misses most.
+        expect(found.filter((face) => exact.has(face)).length).toBeGreaterThan(0.9 * k);
+      }
+    }
+    for (const setting of ['seqscan', 'bitmapscan', 'sort']) await database.query(`RESET enable_${setting}`);
+    const { rows } = await database.query("SELECT current_setting('hnsw.ef_search') AS ef");
+    expect(rows).toEqual([{ ef: '40' }]); // Nothing stays set behind a search.
+  });
+
   it('takes ids for what they are: text', async () => {
     const ids = ["'; DROP TABLE faces; --", '$1', '\\', '"quoted"', 'naïve ✓'];
     for (const id of ids) await index.add(id, face());
@@ -109,7 +150,7 @@ describe('PgVectorIndex', () => {
     expect(statements.map(({ values }) => values)).toEqual([
       ['SECRET model', 'SECRET id', text, 1],
       ['SECRET model', 'SECRET id'],
-      ['SECRET model', text, 7],
+      ['SECRET model', text, 7, '100'],
     ]);
   });
 

@@ -1,7 +1,7 @@
 import type { OperatingPoint } from '@swinface/core';
+import { type Box, intersectionOverUnion } from '@swinface/geometry';
 import { cosineSimilarity } from '@swinface/postprocessing';
-import { type Box, type Detection, FaceTracks } from '@swinface/postprocessing/stream';
-import { intersectionOverUnion } from '../../src/stream/boxes.js';
+import { type Detection, FaceTracks } from '@swinface/postprocessing/stream';
 import { Random } from './random.js';
 
 /** A face of a scene at one moment; undefined while it is not seen. */
