@@ -1,5 +1,8 @@
-import type { ImageSource } from '@swinface/alignment';
+// For applications whose own settings do not name it; `Symbol.dispose` is in the types of this package.
+/// <reference lib="esnext.disposable" preserve="true" />
+import { type CapturedImage, type ImageSource, UprightImage } from '@swinface/alignment';
 import { DisposedError, InvalidInputError, type Manifest } from '@swinface/core';
+import { anySignal, untilAborted } from '@swinface/core/internal';
 import {
   type CompareOptions,
   type Comparison,
@@ -10,14 +13,13 @@ import {
   type Verification,
   verify,
 } from '@swinface/postprocessing';
-import { anySignal, untilAborted } from './abort.js';
 import { openRunner } from './open-runner.js';
-import { checkedOptions } from './options.js';
-import type { Runner } from './runner.js';
+import { checkedCall, checkedNames, checkedOptions, checkedPoints, requireVideo } from './options.js';
+import type { Runner } from './runner/runner.js';
 import type {
   AlignedFace,
   AnalyzeOptions,
-  Choice,
+  Chosen,
   EngineKind,
   ExplainOptions,
   Face,
@@ -36,16 +38,16 @@ const EXPLAINED = ['Age', 'Gender', 'Expression'] as const;
  * Owns the network's device memory and the locator: dispose it.
  *
  * @example
- * const analyzer = await FaceAnalyzer.create({ model: '/models/swinface-nano.json' });
+ * const analyzer = await FaceAnalyzer.create({ model: '/models/swinface-mobile.json' });
  * const faces = await analyzer.analyze(photo);
  * console.log(faces[0]?.age?.years, faces[0]?.expression?.happiness, faces[0]?.attributes.Eyeglasses);
  * analyzer.dispose();
  */
 export class FaceAnalyzer implements Disposable {
-  /** The locator at work, and why it is not MediaPipe where it is not; undefined if created with `locator: 'none'`. */
-  readonly locator: Choice<string> | undefined;
+  /** The locator at work, and why it is not BlazeFace where it is not; undefined if created with `locator: 'none'`. */
+  readonly locator: Chosen<string> | undefined;
   /** Where the work is done, and why it is not in a worker where it could not be. */
-  readonly thread: Choice<'worker' | 'main'>;
+  readonly thread: Chosen<'worker' | 'main'>;
   /** The model's passport; show a notice where its `synthetic` is true. */
   readonly manifest: Manifest;
   /** Names of the outputs that are computed. */
@@ -65,7 +67,7 @@ export class FaceAnalyzer implements Disposable {
   }
 
   /** The engine at work, and why it is not WebGPU where it is not; another one if the device was lost and did not return. */
-  get engine(): Choice<EngineKind> {
+  get engine(): Chosen<EngineKind> {
     return this.#runner.engine;
   }
 
@@ -97,7 +99,9 @@ export class FaceAnalyzer implements Disposable {
   }
 
   /**
-   * Finds and analyses every face of a picture. Calls may overlap; they are served one after another.
+   * Finds and analyses every face of a picture. Calls may overlap; they are served one after another. The picture is that of
+   * the moment of the call, whatever happens to a canvas, video or bitmap afterwards; an image element must show the same
+   * picture until it is answered.
    *
    * @returns one entry per face, largest first (or in the order of `points`); empty if there is none
    * @throws {InvalidInputError} if the picture cannot be read, or points are not usable
@@ -109,8 +113,11 @@ export class FaceAnalyzer implements Disposable {
    * const faces = await analyzer.analyze(file, { signal, onTimings: ({ total }) => console.log(`${total} ms`) });
    */
   async analyze(source: ImageSource, options: AnalyzeOptions = {}): Promise<readonly Face[]> {
-    const { signal, points, onTimings } = options;
-    const { faces, timings } = await this.#run(signal, (either) => this.#runner.analyze(source, points, either));
+    const { signal, points, onTimings } = checkedCall('analyze', options);
+    const given = points && checkedPoints(points);
+    const { faces, timings } = await this.#run(source, signal, (picture, either) =>
+      this.#runner.analyze(picture, given, either),
+    );
     onTimings?.(timings);
     return faces;
   }
@@ -123,8 +130,10 @@ export class FaceAnalyzer implements Disposable {
    * @throws as {@link FaceAnalyzer.analyze} otherwise
    */
   async analyzeAligned(crop: ImageSource, options: Omit<AnalyzeOptions, 'points'> = {}): Promise<AlignedFace> {
-    const { signal, onTimings } = options;
-    const { face, timings } = await this.#run(signal, (either) => this.#runner.analyzeAligned(crop, either));
+    const { signal, onTimings } = checkedCall('analyzeAligned', options);
+    const { face, timings } = await this.#run(crop, signal, (picture, either) =>
+      this.#runner.analyzeAligned(picture, either),
+    );
     onTimings?.(timings);
     return face;
   }
@@ -140,29 +149,30 @@ export class FaceAnalyzer implements Disposable {
    * @example
    * const { explanations } = await analyzer.explain(photo, { tasks: ['Age', 'Eyeglasses'] }) ?? {};
    */
-  explain(source: ImageSource, options: ExplainOptions = {}): Promise<FaceExplanation | undefined> {
-    const { points, signal, tasks = EXPLAINED.filter((task) => this.outputs.includes(task)) } = options;
-    return this.#run(signal, (either) => this.#runner.explain(source, tasks, points, either));
+  async explain(source: ImageSource, options: ExplainOptions = {}): Promise<FaceExplanation | undefined> {
+    const { points, signal, tasks } = checkedCall('explain', options);
+    const names = tasks ? checkedNames('tasks', tasks) : EXPLAINED.filter((task) => this.outputs.includes(task));
+    const given = points && checkedPoints([points])[0];
+    return this.#run(source, signal, (picture, either) => this.#runner.explain(picture, names, given, either));
   }
 
   /**
    * Analyses a playing video, frame by frame: always the newest, dropping those that are shown while one is looked at.
    * Faces are found and followed in every frame; the network looks at those that are new or changed, and at a set rate
-   * at the rest, while further frames are looked at. Pauses while the page is hidden. Ends with the video, or when the
-   * page stops its camera. Leaving the loop stops it.
+   * at the rest, while further frames are looked at. Pauses while the page is hidden, and while the video is sought. Ends
+   * with the video, or when the page stops its camera or takes the video's source away. Leaving the loop stops it.
    *
    * @throws {CameraError} if the camera is unplugged or taken away
-   * @throws {InvalidInputError} if an option is not usable
+   * @throws {InvalidInputError} if an option is not usable, or the video cannot be loaded or decoded
    * @throws as {@link FaceAnalyzer.analyze}
    *
    * @example
    * for await (const { faces } of analyzer.stream(video, { signal })) draw(faces);
    */
-  async *stream(
-    video: HTMLVideoElement,
-    { signal, analyzeEvery = 500 }: StreamOptions = {},
-  ): AsyncGenerator<StreamFrame, void, undefined> {
+  async *stream(video: HTMLVideoElement, options: StreamOptions = {}): AsyncGenerator<StreamFrame, void, undefined> {
+    const { signal, analyzeEvery = 500 } = checkedCall('stream', options);
     this.#check();
+    requireVideo(video);
     if (!(analyzeEvery >= 0 && analyzeEvery < Infinity)) {
       throw new InvalidInputError('The option "analyzeEvery" of stream is not usable.', {
         expected: 'milliseconds, 0 or more',
@@ -170,13 +180,13 @@ export class FaceAnalyzer implements Disposable {
       });
     }
     const either = anySignal(signal, this.#ended.signal);
-    const { framesOf } = await untilAborted(import('./frames.js'), either);
+    const { framesOf } = await untilAborted(import('./stream/frames.js'), either);
     yield* framesOf(video, this.#runner.watch({ analyzeEvery }), either);
   }
 
   /**
-   * How alike two faces are, and whether they match at the model's measured operating point; no decision is made up
-   * where none was measured.
+   * How alike two faces are, and whether that says "same", "unsure" or "different" at the model's measured operating points,
+   * with the rate of error of either answer; nothing is made up where none was measured.
    *
    * @throws {InvalidInputError} if a face has no embedding or comes from another model, or `falseMatchRate` was not measured
    */
@@ -185,7 +195,8 @@ export class FaceAnalyzer implements Disposable {
   }
 
   /**
-   * Decides whether two faces match, at a false match rate that was measured for the model; for acting upon.
+   * Whether two faces match, "same", "unsure" or "different", at a false match rate that was measured for the model; for
+   * acting upon.
    *
    * @throws {InvalidInputError} as {@link FaceAnalyzer.compare}, and if the model has no measured operating points
    */
@@ -223,12 +234,27 @@ export class FaceAnalyzer implements Disposable {
     this.#ended.signal.throwIfAborted();
   }
 
-  /** Runs a task that sees the caller's signal and the end of this analyzer, and does not wait for it beyond them. */
-  #run<R>(signal: AbortSignal | undefined, task: (either: AbortSignal) => Promise<R>): Promise<R> {
+  /**
+   * Captures a picture at once and runs a task on it as soon as it has loaded. The task sees the caller's signal and the end
+   * of this analyzer, and is not waited for beyond them.
+   */
+  async #run<R>(
+    source: ImageSource,
+    signal: AbortSignal | undefined,
+    task: (picture: CapturedImage, either: AbortSignal) => Promise<R>,
+  ): Promise<R> {
     this.#check();
     const either = anySignal(signal, this.#ended.signal);
     either.throwIfAborted();
-    return untilAborted(task(either), either);
+    const picture = UprightImage.capture(source);
+    try {
+      await untilAborted(picture.ready, either);
+    } catch (error) {
+      picture.dispose();
+      throw error;
+    }
+    const done = task(picture, either).finally(() => picture.dispose());
+    return untilAborted(done, either);
   }
 }
 

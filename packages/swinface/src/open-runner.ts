@@ -1,6 +1,6 @@
 import type { Settings } from './options.js';
-import type { Runner, RunnerEvents } from './runner.js';
-import type { Choice } from './types.js';
+import type { Runner, RunnerEvents } from './runner/runner.js';
+import type { Chosen } from './types.js';
 
 /**
  * Opens a runner where the option `thread` wants it. Each kind's code is loaded only when it is used: a page that works
@@ -10,8 +10,8 @@ import type { Choice } from './types.js';
  */
 export async function openRunner(settings: Settings, signal: AbortSignal, events: RunnerEvents): Promise<Runner> {
   const here = async (reason?: string): Promise<Runner> => {
-    const thread: Choice<'main'> = { kind: 'main', description: "the caller's thread", ...(reason ? { reason } : {}) };
-    const { LocalRunner } = await import('./local-runner.js');
+    const thread: Chosen<'main'> = { kind: 'main', description: "the caller's thread", ...(reason ? { reason } : {}) };
+    const { LocalRunner } = await import('./local/local-runner.js');
     return LocalRunner.open(settings, signal, events, thread);
   };
   if (settings.thread === 'main') return here();

@@ -37,7 +37,7 @@ export interface TrackedFace extends Face {
   readonly bestShot?: BestShot;
 }
 
-/** What {@link FaceAnalyzer.stream} may be told. */
+/** Options of {@link FaceAnalyzer.stream}. */
 export interface StreamOptions {
   readonly signal?: AbortSignal;
   /**
@@ -52,7 +52,7 @@ export interface StreamFrame {
   readonly faces: readonly TrackedFace[];
   /** Of this frame; `network` is 0 where the network was not waited for. */
   readonly timings: Timings;
-  /** Media time of the frame in seconds, where the browser tells. */
+  /** Media time of the frame in seconds, where the browser gives it. */
   readonly mediaTime?: number;
   /** Milliseconds from the moment the browser showed the frame to now. */
   readonly latency: number;
@@ -89,6 +89,11 @@ export interface ProgressEvent {
 
 /** Addresses of files that the page serves itself; relative ones are resolved against the page. */
 export interface AssetUrls {
+  /**
+   * `face-locator.json` of the package `@swinface/models`, with its three files beside it. Default: beside the model's
+   * manifest; `/models/face-locator.json` where the model was loaded already.
+   */
+  readonly faceLocator: string;
   /** Folder with MediaPipe's wasm files (`wasm/` of the npm package `@mediapipe/tasks-vision`). Default `/assets/mediapipe`. */
   readonly mediapipeWasm: string;
   /** MediaPipe's `face_landmarker.task`, float16 version 1. Default `/assets/face_landmarker.task`. */
@@ -105,16 +110,16 @@ export interface AssetUrls {
  * `auto`: WebGPU on a real GPU, else WebAssembly, else TensorFlow.js on plain JavaScript; where the only adapter is software
  * on the CPU, WebAssembly comes first, being much faster there. A name: that one or an error.
  */
-export type EngineChoice = 'auto' | 'webgpu' | 'wasm' | 'cpu';
+export type EngineOption = 'auto' | 'webgpu' | 'wasm' | 'tfjs';
 
 /** An engine that is at work. */
-export type EngineKind = Exclude<EngineChoice, 'auto'>;
+export type EngineKind = Exclude<EngineOption, 'auto'>;
 
 /**
- * `auto`: MediaPipe, else face-api; a name: that one or an error; `none`: nothing is loaded, and the caller gives points
- * or aligned crops; or an implementation of the caller's, which the caller disposes.
+ * `auto`: BlazeFace on this SDK's own engine; where its weights cannot be had MediaPipe, then face-api. A name: that one or
+ * an error; `none`: nothing is loaded, and the caller gives points or aligned crops; or an implementation of the caller's, which the caller disposes.
  */
-export type LocatorOption = 'auto' | 'mediapipe' | 'face-api' | 'none' | FaceLocator;
+export type LocatorOption = 'auto' | 'blazeface' | 'mediapipe' | 'face-api' | 'none' | FaceLocator;
 
 /**
  * Where all the work is done. `auto`: in a worker, so that the page never waits; on the page's own thread where no worker
@@ -140,7 +145,7 @@ export type DeviceEvent =
   | {
       readonly state: 'restored';
       /** The engine from now on. */
-      readonly engine: Choice<EngineKind>;
+      readonly engine: Chosen<EngineKind>;
     };
 
 /** What {@link FaceAnalyzer.create} takes. */
@@ -152,11 +157,17 @@ export interface FaceAnalyzerOptions {
   /** Most faces per run of the network; a picture with more takes several runs. Default 16. */
   readonly maxFaces?: number;
   /**
-   * Side of the smallest face to look for, pixels of the picture. The search is what a photo costs without a GPU: twice the
-   * side, a quarter of it. Default 1/64 of the longer side, but at least 20.
+   * Side of the smallest face to look for: pixels of the picture, or below 1 a share of its shorter side. The search is what
+   * a photo costs without a GPU: twice the side, a quarter of it. Default 1/40 of the shorter side, but at least 20 pixels.
    */
   readonly smallestFace?: number;
-  readonly engine?: EngineChoice;
+  /**
+   * Least score, from 0 to 1, of a face that counts; the locator has refused most of what is no face before. Faces of
+   * portraits and groups score 0.72 and more, drawn animals and toys that pass for faces 0.5 to 0.85: a bar between refuses
+   * some of both. Default 0: the locator decides.
+   */
+  readonly minimumScore?: number;
+  readonly engine?: EngineOption;
   /** A WebGPU device to share; the analyzer then never destroys it. */
   readonly device?: GPUDevice;
   readonly locator?: LocatorOption;
@@ -179,7 +190,7 @@ export interface FaceAnalyzerOptions {
   readonly onDeviceChange?: (event: DeviceEvent) => void;
 }
 
-/** What {@link FaceAnalyzer.explain} may be told. */
+/** Options of {@link FaceAnalyzer.explain}. */
 export interface ExplainOptions {
   /** Names of the tasks; Age, Gender and Expression by default, those of them that are computed. */
   readonly tasks?: readonly string[];
@@ -200,8 +211,8 @@ export interface FaceExplanation {
   readonly explanations: readonly TaskExplanation[];
 }
 
-/** Which engine or locator is at work, for people. */
-export interface Choice<Kind extends string> {
+/** An engine, locator or thread that was chosen, in words that can be shown. */
+export interface Chosen<Kind extends string> {
   readonly kind: Kind;
   /** e.g. "WebGPU (apple metal-3)". */
   readonly description: string;
@@ -209,7 +220,7 @@ export interface Choice<Kind extends string> {
   readonly reason?: string;
 }
 
-/** What {@link FaceAnalyzer.analyze} may be told. */
+/** Options of {@link FaceAnalyzer.analyze}. */
 export interface AnalyzeOptions {
   readonly signal?: AbortSignal;
   /** Five points of each face in pixels of the upright source, to use instead of looking for faces. */

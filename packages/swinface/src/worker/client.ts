@@ -1,8 +1,9 @@
-import { type FivePoints, type ImageSource, UprightImage } from '@swinface/alignment';
-import { type Manifest, SwinFaceError, UnsupportedDeviceError } from '@swinface/core';
-import { type Remote, releaseProxy, transfer, wrap } from 'comlink';
-import { Gate, untilAborted } from '../abort.js';
+import type { CapturedImage, FivePoints } from '@swinface/alignment';
+import type { Manifest, SwinFaceError } from '@swinface/core';
+import { untilAborted } from '@swinface/core/internal';
+import { transfer } from 'comlink';
 import type { Settings } from '../options.js';
+import { Gate } from '../runner/gate.js';
 import type {
   CropResult,
   FrameWatcher,
@@ -11,47 +12,44 @@ import type {
   RunnerEvents,
   WatchedFrame,
   WatchOptions,
-} from '../runner.js';
-import type { Choice, EngineKind, FaceExplanation, Timings } from '../types.js';
-import { unpackError } from './errors.js';
-import type { AnalyzerWorker, Answer, PostedPicture, RunnerFacts, WorkerEvent } from './protocol.js';
+} from '../runner/runner.js';
+import type { Chosen, EngineKind, FaceExplanation, Timings } from '../types.js';
+import type { Answer, PostedPicture } from './protocol.js';
+import { openSession, unwrap, type WorkerSession } from './session.js';
+import { rejection } from './start.js';
 
-/** Pictures captured for the worker ahead of its answers; as many as it works at together. */
+export { WorkerStartError } from './start.js';
+
+/** Pictures decoded for the worker ahead of its answers; as many as it works at together. */
 const PICTURES_POSTED = 2;
 
-/** The worker could not be started: the work may still be done elsewhere. */
-export class WorkerStartError extends UnsupportedDeviceError {}
-
-/** A worker with an open port, and how it fails. */
-interface StartedWorker {
-  readonly remote: Remote<AnalyzerWorker>;
-  /** Resolves when it breaks. */
-  readonly broken: Promise<SwinFaceError>;
-  /** Ends it, and with it everything it holds. */
-  end(): void;
-}
-
-/** Does everything in a worker. Pictures are captured here, where their elements live, and transferred. */
+/**
+ * Does everything in a worker. Pictures are captured here, where their elements live, and transferred. When the worker
+ * breaks, or the browser ends it, the calls that wait for it fail, and the next call starts another one.
+ */
 export class WorkerRunner implements Runner {
   readonly thread = { kind: 'worker', description: 'a worker' } as const;
   readonly failed: Promise<SwinFaceError>;
-  readonly #end: () => void;
-  readonly #remote: Remote<AnalyzerWorker>;
+  readonly #settings: Settings;
+  readonly #events: RunnerEvents;
   readonly #gate = new Gate(PICTURES_POSTED);
-  #facts: RunnerFacts;
+  readonly #life = new AbortController();
+  /** Opened last; the one that works, unless its worker is gone. */
+  #last: WorkerSession;
+  /** The one that works, or will; undefined once it is gone. */
+  #session: Promise<WorkerSession> | undefined;
+  #fail: (error: SwinFaceError) => void = () => {};
   /** Number of the last call, or of the last watcher. */
-  #last = 0;
+  #number = 0;
 
-  private constructor(
-    remote: Remote<AnalyzerWorker>,
-    facts: RunnerFacts,
-    failed: Promise<SwinFaceError>,
-    end: () => void,
-  ) {
-    this.#remote = remote;
-    this.#end = end;
-    this.#facts = facts;
-    this.failed = failed;
+  private constructor(settings: Settings, events: RunnerEvents, session: WorkerSession) {
+    this.#settings = settings;
+    this.#events = events;
+    this.#last = session;
+    this.failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
+    this.#session = Promise.resolve(this.#adopt(session));
   }
 
   /**
@@ -61,221 +59,137 @@ export class WorkerRunner implements Runner {
    * @throws as `FaceAnalyzer.create` otherwise; the worker is gone then
    */
   static async open(settings: Settings, signal: AbortSignal, events: RunnerEvents): Promise<WorkerRunner> {
-    const { remote, broken, end: endWorker } = await start(settings.assets.worker, signal);
-    let runner: WorkerRunner | undefined;
-    let failed: (error: SwinFaceError) => void = () => {};
-    const failure = new Promise<SwinFaceError>((resolve) => {
-      failed = resolve;
-    });
-    void broken.then(failed);
-    // A port of its own, which can be closed: left open it would keep all of this alive after the worker's end.
-    const { port1, port2 } = new MessageChannel();
-    const end = () => {
-      endWorker();
-      port1.close();
-    };
-    port1.onmessage = ({ data: event }: MessageEvent<WorkerEvent>) => {
-      if ('progress' in event) {
-        if (!runner && !signal.aborted) events.onProgress(event.progress);
-      } else if ('failed' in event) failed(unpackError(event.failed) as SwinFaceError);
-      else {
-        if (runner && event.device.state === 'restored') runner.#restored(event.device.engine, event.maxSide);
-        events.onDeviceChange(event.device);
-      }
-    };
-    try {
-      const posted = { ...settings, device: undefined };
-      const opening: Promise<Answer<RunnerFacts>> = remote.open(0, posted, transfer(port2, [port2]));
-      const facts = await untilAborted(
-        Promise.race([opening.then((answer) => unwrap(answer)), rejection(broken)]),
-        signal,
-      );
-      runner = new WorkerRunner(remote, facts, failure, end);
-      return runner;
-    } catch (error) {
-      end();
-      throw error;
-    }
+    return new WorkerRunner(settings, events, await openSession(settings, signal, events));
   }
 
-  get engine(): Choice<EngineKind> {
-    return this.#facts.engine;
+  get engine(): Chosen<EngineKind> {
+    return this.#last.facts.engine;
   }
 
-  get locator(): Choice<string> | undefined {
-    return this.#facts.locator;
+  get locator(): Chosen<string> | undefined {
+    return this.#last.facts.locator;
   }
 
   get manifest(): Manifest {
-    return this.#facts.manifest;
+    return this.#last.facts.manifest;
   }
 
   get outputs(): readonly string[] {
-    return this.#facts.outputs;
-  }
-
-  #restored(engine: Choice<EngineKind>, maxSide: number | undefined): void {
-    this.#facts = { ...this.#facts, engine, maxSide };
+    return this.#last.facts.outputs;
   }
 
   async analyze(
-    source: ImageSource,
+    source: CapturedImage,
     points: readonly FivePoints[] | undefined,
     signal: AbortSignal,
   ): Promise<PictureResult> {
-    const { result, capture } = await this.#post(source, signal, (call, picture) =>
-      this.#remote.analyze(call, picture, points),
+    const { result, decode } = await this.#post(source, signal, ({ remote }, call, picture) =>
+      remote.analyze(call, picture, points),
     );
-    return { ...result, timings: withCapture(result.timings, capture) };
+    return { ...result, timings: withDecode(result.timings, decode) };
   }
 
-  async analyzeAligned(crop: ImageSource, signal: AbortSignal): Promise<CropResult> {
-    const { result, capture } = await this.#post(crop, signal, (call, picture) =>
-      this.#remote.analyzeAligned(call, picture),
+  async analyzeAligned(crop: CapturedImage, signal: AbortSignal): Promise<CropResult> {
+    const { result, decode } = await this.#post(crop, signal, ({ remote }, call, picture) =>
+      remote.analyzeAligned(call, picture),
     );
-    return { ...result, timings: withCapture(result.timings, capture) };
+    return { ...result, timings: withDecode(result.timings, decode) };
   }
 
   async explain(
-    source: ImageSource,
+    source: CapturedImage,
     tasks: readonly string[],
     points: FivePoints | undefined,
     signal: AbortSignal,
   ): Promise<FaceExplanation | undefined> {
-    const { result } = await this.#post(source, signal, (call, picture) =>
-      this.#remote.explain(call, picture, tasks, points),
+    const { result } = await this.#post(source, signal, ({ remote }, call, picture) =>
+      remote.explain(call, picture, tasks, points),
     );
     return result;
   }
 
   watch(options: WatchOptions): FrameWatcher {
-    const number = ++this.#last;
-    void this.#remote.watch(number, options);
+    const number = ++this.#number;
+    /** Where the watcher was made. A worker that took another's place has none. */
+    let home: WorkerSession | undefined;
     return {
       look: async (source, time, signal): Promise<WatchedFrame> => {
-        const { result, capture } = await this.#post(source, signal, (call, picture) =>
-          this.#remote.look(call, number, picture, time),
-        );
-        return { ...result, timings: withCapture(result.timings, capture) };
+        const { result, decode } = await this.#post(source, signal, (session, call, picture) => {
+          if (home !== session) void session.remote.watch(number, options);
+          home = session;
+          return session.remote.look(call, number, picture, time);
+        });
+        return { ...result, timings: withDecode(result.timings, decode) };
       },
-      close: () => void this.#remote.unwatch(number),
+      close: () => void home?.remote.unwatch(number),
     };
   }
 
-  /** Captures a picture and calls the worker with it; an abort is passed on. */
+  /** Decodes a picture, unless it is a file, and calls the worker with it; an abort is passed on. */
   async #post<R>(
-    source: ImageSource,
+    source: CapturedImage,
     signal: AbortSignal,
-    call: (number: number, picture: PostedPicture) => Promise<Answer<R>>,
-  ): Promise<{ readonly result: R; readonly capture: number }> {
+    call: (session: WorkerSession, number: number, picture: PostedPicture) => Promise<Answer<R>>,
+  ): Promise<{ readonly result: R; readonly decode: number }> {
     const leave = await this.#gate.enter(signal);
-    const number = ++this.#last;
-    const cancel = () => void this.#remote.cancel(number);
+    const number = ++this.#number;
+    let cancel = () => {};
     try {
+      const session = await untilAborted(this.#opened(), signal);
       const start = performance.now();
-      const picture = await capture(source, this.#facts.maxSide, signal);
-      const captured = performance.now() - start;
-      const things = 'file' in picture ? [] : [picture.pixels];
-      const answer = call(number, transfer(picture, things));
+      const picture = await posted(source, session.facts.maxSide, signal);
+      const decode = performance.now() - start;
+      const answer = call(session, number, transfer(picture, 'file' in picture ? [] : [picture.pixels]));
+      cancel = () => void session.remote.cancel(number);
       signal.addEventListener('abort', cancel, { once: true });
-      return { result: unwrap(await answer), capture: captured };
+      return { result: unwrap(await Promise.race([answer, rejection(session.broken)])), decode };
     } finally {
       signal.removeEventListener('abort', cancel);
       leave();
     }
   }
 
-  /** Ends the worker, and with it everything it holds. */
-  dispose(): void {
-    this.#end();
-  }
-}
-
-/**
- * Starts the worker and waits until its code is there.
- *
- * @param address by default the file beside this one
- */
-async function start(address: string | undefined, signal: AbortSignal): Promise<StartedWorker> {
-  let worker: Worker;
-  try {
-    // Spelt out so that bundlers see it, find the file, and bundle it.
-    worker =
-      address === undefined
-        ? new Worker(new URL('../worker.js', import.meta.url), { type: 'module', name: 'swinface' })
-        : new Worker(address, { type: 'module', name: 'swinface' });
-  } catch (cause) {
-    throw startError(cause instanceof Error ? cause.message : String(cause), cause);
-  }
-  const remote = wrap<AnalyzerWorker>(worker);
-  const listening = new AbortController();
-  const end = () => {
-    // Else the listeners and comlink's own book-keeping hold each other, and everything that was ever posted.
-    listening.abort();
-    remote[releaseProxy]();
-    worker.terminate();
-  };
-  let running = false;
-  const broken = new Promise<SwinFaceError>((resolve) => {
-    const report = (message: string) => {
-      resolve(
-        running
-          ? new SwinFaceError('INTERNAL', `The worker broke: ${message}.`, { hint: 'Create another FaceAnalyzer.' })
-          : startError(message),
-      );
-      worker.terminate();
-    };
-    const { signal } = listening;
-    worker.addEventListener(
-      'error',
-      (event) => {
-        event.preventDefault();
-        report(event.message || 'its script could not be loaded');
-      },
-      { signal },
+  /** The session that works; another one where its worker is gone. */
+  #opened(): Promise<WorkerSession> {
+    if (this.#session) return this.#session;
+    const opening = openSession(this.#settings, this.#life.signal, this.#events).then((session) =>
+      this.#adopt(session),
     );
-    worker.addEventListener('messageerror', () => report('a message could not be read'), { signal });
-  });
-  try {
-    await untilAborted(Promise.race([remote.hello(), rejection(broken)]), signal);
-  } catch (error) {
-    end();
-    throw error;
+    this.#session = opening;
+    opening.catch(() => {
+      if (this.#session === opening) this.#session = undefined;
+    });
+    return opening;
   }
-  running = true;
-  return { remote, broken, end };
+
+  #adopt(session: WorkerSession): WorkerSession {
+    this.#last = session;
+    void session.failed.then((error) => this.#fail(error));
+    void session.broken.then(() => {
+      session.end();
+      if (this.#last === session) this.#session = undefined;
+    });
+    return session;
+  }
+
+  dispose(): void {
+    this.#life.abort();
+    this.#last.end();
+  }
 }
 
-const startError = (message: string, cause?: unknown) =>
-  new WorkerStartError('The worker did not start.', {
-    actual: message,
-    hint: 'Serve its script from this origin, or name its address in the option "assets"; a Content-Security-Policy needs worker-src \'self\'.',
-    cause,
-  });
-
-/** Rejects with what a promise of an error resolves to. */
-const rejection = (error: Promise<SwinFaceError>): Promise<never> => error.then((reason) => Promise.reject(reason));
-
-/** @throws the error that came as an answer, as the class it was */
-function unwrap<R>(answer: Answer<R>): R {
-  if ('error' in answer) throw unpackError(answer.error);
-  return answer.value;
-}
-
-/** A picture as the worker can have it; what the caller gave stays the caller's. */
-async function capture(source: ImageSource, maxSide: number | undefined, signal: AbortSignal): Promise<PostedPicture> {
-  // A file is decoded there; it is not copied on the way.
-  if (source instanceof Blob) return { file: source };
-  if (source instanceof UprightImage) {
-    const { pixels, width, height } = source;
-    return { pixels: 'displayWidth' in pixels ? pixels.clone() : await createImageBitmap(pixels), width, height };
-  }
-  const image = await UprightImage.from(source, { signal, ...(maxSide === undefined ? {} : { maxSide }) });
-  const { pixels, width, height } = image;
+/** A picture as the worker can have it: a file is decoded there, and is not copied on the way. */
+async function posted(
+  captured: CapturedImage,
+  maxSide: number | undefined,
+  signal: AbortSignal,
+): Promise<PostedPicture> {
+  if (captured.file) return { file: captured.file };
+  const { pixels, width, height } = await captured.decode({ signal, ...(maxSide === undefined ? {} : { maxSide }) });
   return { pixels, width, height };
 }
 
-const withCapture = (timings: Timings, milliseconds: number): Timings => ({
+const withDecode = (timings: Timings, milliseconds: number): Timings => ({
   ...timings,
   decode: timings.decode + milliseconds,
   total: timings.total + milliseconds,

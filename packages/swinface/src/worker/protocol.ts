@@ -1,9 +1,12 @@
 import type { FivePoints } from '@swinface/alignment';
 import type { Manifest } from '@swinface/core';
 import type { Settings } from '../options.js';
-import type { CropResult, PictureResult, WatchedFrame, WatchOptions } from '../runner.js';
-import type { Choice, DeviceEvent, EngineKind, FaceExplanation, ProgressEvent } from '../types.js';
+import type { CropResult, PictureResult, WatchedFrame, WatchOptions } from '../runner/runner.js';
+import type { Chosen, DeviceEvent, EngineKind, FaceExplanation, ProgressEvent } from '../types.js';
 import type { Packed } from './errors.js';
+
+/** The worker's first message: what is posted before it is lost, since nothing listens yet. */
+export const READY = 'swinface ready';
 
 /** A picture on its way: a file is decoded in the worker, everything else was captured on the page and is transferred. */
 export type PostedPicture =
@@ -15,14 +18,14 @@ export type Answer<R> = { readonly value: R } | { readonly error: Packed };
 
 /** What the page needs to know of the runner in the worker. */
 export interface RunnerFacts {
-  readonly engine: Choice<EngineKind>;
-  readonly locator: Choice<string> | undefined;
+  readonly engine: Chosen<EngineKind>;
+  readonly locator: Chosen<string> | undefined;
   readonly manifest: Manifest;
   readonly outputs: readonly string[];
   readonly maxSide: number | undefined;
 }
 
-/** What the worker tells unasked. */
+/** Messages that the worker posts on its own. */
 export type WorkerEvent =
   | { readonly progress: ProgressEvent }
   | { readonly device: DeviceEvent; readonly maxSide: number | undefined }
@@ -36,8 +39,8 @@ export type PostedSettings = Settings & { readonly device: undefined };
  * One worker serves one analyzer.
  */
 export interface AnalyzerWorker {
-  /** Answers once the worker's code is loaded. */
-  hello(): void;
+  /** Holds a lock of this name for as long as the worker lives, and resolves once it does; false if there are no locks. */
+  hold(lock: string): Promise<boolean>;
   /** @param events where {@link WorkerEvent}s go */
   open(call: number, settings: PostedSettings, events: MessagePort): Promise<Answer<RunnerFacts>>;
   analyze(
@@ -56,6 +59,6 @@ export interface AnalyzerWorker {
   watch(watcher: number, options: WatchOptions): void;
   look(call: number, watcher: number, picture: PostedPicture, time: number): Promise<Answer<WatchedFrame>>;
   unwatch(watcher: number): void;
-  /** Aborts a call; its answer will be an error that nobody reads. */
+  /** Aborts a call. The page has already rejected it and ignores the error that answers it. */
   cancel(call: number): void;
 }

@@ -1,10 +1,42 @@
-import { type FivePoints, UprightImage } from '@swinface/alignment';
-import { SwinFaceError } from '@swinface/core';
-import { LocalRunner } from '../local-runner.js';
-import type { CropResult, FrameWatcher, PictureResult, RunnerEvents, WatchedFrame, WatchOptions } from '../runner.js';
+import { type CapturedImage, type FivePoints, UprightImage } from '@swinface/alignment';
+import { SwinFaceError, UnsupportedDeviceError } from '@swinface/core';
+import { expose } from 'comlink';
+import { LocalRunner } from '../local/local-runner.js';
+import type {
+  CropResult,
+  FrameWatcher,
+  PictureResult,
+  RunnerEvents,
+  WatchedFrame,
+  WatchOptions,
+} from '../runner/runner.js';
 import type { FaceExplanation } from '../types.js';
 import { packError } from './errors.js';
-import type { AnalyzerWorker, Answer, PostedPicture, PostedSettings, RunnerFacts, WorkerEvent } from './protocol.js';
+import {
+  type AnalyzerWorker,
+  type Answer,
+  type PostedPicture,
+  type PostedSettings,
+  READY,
+  type RunnerFacts,
+  type WorkerEvent,
+} from './protocol.js';
+
+/** Set on the global object of a worker that has its service, however many copies of this module it loads. */
+const SERVING = Symbol.for('swinface.serving');
+
+/**
+ * Answers the page from now on, and says so. A worker has one service: more calls do nothing.
+ *
+ * @throws {UnsupportedDeviceError} if workers cannot read pictures here, which pages can
+ */
+export function serve(): void {
+  if (SERVING in globalThis) return;
+  if (typeof OffscreenCanvas !== 'function') throw new UnsupportedDeviceError('Workers have no OffscreenCanvas here.');
+  Object.defineProperty(globalThis, SERVING, { value: true });
+  expose(new AnalyzerService());
+  postMessage(READY);
+}
 
 /** The worker's side: one runner, called from the page. */
 export class AnalyzerService implements AnalyzerWorker {
@@ -12,7 +44,17 @@ export class AnalyzerService implements AnalyzerWorker {
   readonly #calls = new Map<number, AbortController>();
   readonly #watchers = new Map<number, FrameWatcher>();
 
-  hello(): void {}
+  hold(lock: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      const { locks } = navigator;
+      if (!locks) return resolve(false);
+      const held = () => {
+        resolve(true);
+        return new Promise<never>(() => {});
+      };
+      locks.request(lock, held).catch(() => resolve(false));
+    });
+  }
 
   open(call: number, settings: PostedSettings, port: MessagePort): Promise<Answer<RunnerFacts>> {
     const tell = (event: WorkerEvent) => port.postMessage(event);
@@ -36,13 +78,13 @@ export class AnalyzerService implements AnalyzerWorker {
     points: readonly FivePoints[] | undefined,
   ): Promise<Answer<PictureResult>> {
     return this.#answer(call, (signal) =>
-      withSource(picture, (source) => this.#opened().analyze(source, points, signal)),
+      withReceived(picture, (source) => this.#opened().analyze(source, points, signal)),
     );
   }
 
   analyzeAligned(call: number, picture: PostedPicture): Promise<Answer<CropResult>> {
     return this.#answer(call, (signal) =>
-      withSource(picture, (source) => this.#opened().analyzeAligned(source, signal)),
+      withReceived(picture, (source) => this.#opened().analyzeAligned(source, signal)),
     );
   }
 
@@ -53,7 +95,7 @@ export class AnalyzerService implements AnalyzerWorker {
     points: FivePoints | undefined,
   ): Promise<Answer<FaceExplanation | undefined>> {
     return this.#answer(call, (signal) =>
-      withSource(picture, (source) => this.#opened().explain(source, tasks, points, signal)),
+      withReceived(picture, (source) => this.#opened().explain(source, tasks, points, signal)),
     );
   }
 
@@ -64,12 +106,8 @@ export class AnalyzerService implements AnalyzerWorker {
   look(call: number, watcher: number, picture: PostedPicture, time: number): Promise<Answer<WatchedFrame>> {
     return this.#answer(call, async (signal) => {
       const open = this.#watchers.get(watcher);
-      const source = sourceOf(picture);
-      if (!open) {
-        if (source instanceof UprightImage) source.dispose();
-        throw new SwinFaceError('INTERNAL', `There is no watcher ${watcher} in the worker.`);
-      }
-      return open.look(source, time, signal);
+      if (!open) throw new SwinFaceError('INTERNAL', `There is no watcher ${watcher} in the worker.`);
+      return withReceived(picture, (source) => open.look(source, time, signal));
     });
   }
 
@@ -100,14 +138,32 @@ export class AnalyzerService implements AnalyzerWorker {
   }
 }
 
-const sourceOf = (picture: PostedPicture): Blob | UprightImage =>
-  'file' in picture ? picture.file : UprightImage.adopt(picture.pixels, picture);
-
-async function withSource<R>(picture: PostedPicture, use: (source: Blob | UprightImage) => Promise<R>): Promise<R> {
-  const source = sourceOf(picture);
+async function withReceived<R>(posted: PostedPicture, use: (picture: CapturedImage) => Promise<R>): Promise<R> {
+  const picture = received(posted);
   try {
-    return await use(source);
+    return await use(picture);
   } finally {
-    if (source instanceof UprightImage) source.dispose();
+    picture.dispose();
   }
+}
+
+/** A picture that the page has captured; what was transferred belongs to this side. */
+function received(picture: PostedPicture): CapturedImage {
+  if ('file' in picture) return UprightImage.capture(picture.file);
+  const image = UprightImage.adopt(picture.pixels, picture);
+  let open = true;
+  const dispose = () => {
+    if (open) image.dispose();
+    open = false;
+  };
+  return {
+    ready: Promise.resolve(),
+    file: undefined,
+    decode: async () => {
+      open = false;
+      return image;
+    },
+    dispose,
+    [Symbol.dispose]: dispose,
+  };
 }

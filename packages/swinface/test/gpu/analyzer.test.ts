@@ -1,5 +1,5 @@
 import { embeddingLength } from '@swinface/core';
-import { expectAllClose, nodeAdapter } from '@swinface/testing';
+import { expectAllClose, testAdapter } from '@swinface/testing';
 import { type DeviceEvent, type Face, FaceAnalyzer, type FaceAnalyzerOptions } from 'swinface';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { imageData, open, PixelFrame, stubCanvas } from '../support/canvas.js';
@@ -25,7 +25,7 @@ function uploadBytes(device: GPUDevice): GPUDevice {
 let device: GPUDevice;
 beforeAll(async () => {
   stubCanvas();
-  device = uploadBytes(await (await nodeAdapter()).requestDevice());
+  device = uploadBytes(await (await testAdapter()).requestDevice());
 });
 afterAll(() => {
   device.destroy();
@@ -78,7 +78,7 @@ describe('FaceAnalyzer on WebGPU', () => {
     ['software, without trying', 0],
     ['hardware, once it has tried', 1],
   ])('copies video frames that a GPU cannot read in place: on %s', async (adapter, tries) => {
-    const own = uploadBytes(await (await nodeAdapter()).requestDevice());
+    const own = uploadBytes(await (await testAdapter()).requestDevice());
     if (adapter.startsWith('hardware')) {
       Object.defineProperty(own, 'adapterInfo', { value: { vendor: 'nvidia', architecture: 'ampere' } });
     }
@@ -107,7 +107,7 @@ describe('FaceAnalyzer on WebGPU', () => {
   });
 
   it('tells the loss of the device to pending and later calls', async () => {
-    const doomed = uploadBytes(await (await nodeAdapter()).requestDevice());
+    const doomed = uploadBytes(await (await testAdapter()).requestDevice());
     const locator = new StubLocator(FACES);
     const analyzer = await create({ device: doomed, locator, outputs: ['Gender'] });
     const { closed, release } = gate();
@@ -129,7 +129,7 @@ describe('FaceAnalyzer on WebGPU', () => {
     function ownDevices() {
       const devices: GPUDevice[] = [];
       const requestAdapter = async () => {
-        const adapter = await nodeAdapter();
+        const adapter = await testAdapter();
         // Else the choice would fall on WebAssembly from the start.
         const info = { vendor: 'acme', architecture: 'graphics', device: '', description: '' };
         Object.defineProperty(adapter, 'info', { value: info });

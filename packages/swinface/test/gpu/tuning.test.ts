@@ -1,6 +1,6 @@
 import { InvalidInputError } from '@swinface/core';
 import { WebGpuEngine } from '@swinface/core/webgpu';
-import { nodeAdapter } from '@swinface/testing';
+import { testAdapter } from '@swinface/testing';
 import { FaceAnalyzer, type FaceAnalyzerOptions } from 'swinface';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkedOptions } from '../../src/options.js';
@@ -8,7 +8,7 @@ import { AnalyzerService } from '../../src/worker/service.js';
 import { loadedModel } from '../support/model.js';
 
 beforeEach(async () => {
-  const adapter = await nodeAdapter();
+  const adapter = await testAdapter();
   vi.stubGlobal('navigator', { gpu: { requestAdapter: async () => adapter } });
 });
 afterEach(() => {

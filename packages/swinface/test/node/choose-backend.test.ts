@@ -66,7 +66,7 @@ describe('the engine that `auto` takes', () => {
     const engine = await engineOf();
     // This adapter gives no device, so what came last is at work; that it was asked is the point.
     expect(requestDevice).toHaveBeenCalled();
-    expect(engine.kind).toBe('cpu');
+    expect(engine.kind).toBe('tfjs');
     expect(engine.reason).toMatch(/swiftshader.*WebAssembly: There is no WebAssembly here.*WebGPU: /);
   });
 });

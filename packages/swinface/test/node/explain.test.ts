@@ -1,6 +1,6 @@
 import { cropTransform } from '@swinface/alignment';
 import { warpPixels } from '@swinface/alignment/warp';
-import { assembleWeights, InvalidInputError, selectOutputs } from '@swinface/core';
+import { InvalidInputError, networkOf, selectOutputs } from '@swinface/core';
 import { explainTask } from '@swinface/core/explain';
 import { runReference } from '@swinface/core/reference';
 import { expectAllClose } from '@swinface/testing';
@@ -27,11 +27,10 @@ async function expected(points: (typeof FACES)[number], task: string) {
   const { weights } = await loadedModel();
   const zoom = CROPS.find(({ outputs }) => outputs.includes(task))?.zoom ?? 1;
   const crop = warpPixels(image, [cropTransform(points, zoom)]);
-  const selection = selectOutputs(config, [task]);
+  const network = networkOf(selectOutputs(config, [task]), { levels: true });
   const input = { shape: [1, 3, config.image, config.image], data: crop };
-  const [a, b, c, d] = runReference(selection, assembleWeights(selection, weights), input).levels.map(({ data }) =>
-    Float32Array.from(data),
-  );
+  const { level1, level2, level3, level4 } = runReference(network, weights, input);
+  const [a, b, c, d] = [level1, level2, level3, level4].map((map) => map && Float32Array.from(map.data));
   if (!a || !b || !c || !d) throw new Error('No feature maps');
   return explainTask(config, weights, [a, b, c, d], task);
 }

@@ -68,19 +68,22 @@ describe('a locator that the analyzer loaded', () => {
   });
 
   it.each([
-    ['auto', true, true],
-    ['mediapipe', true, false],
-    ['face-api', false, true],
-  ] as const)('is chosen among those that "%s" allows', async (locator, mediapipe, faceApi) => {
+    ['auto', true, true, true],
+    ['blazeface', true, false, false],
+    ['mediapipe', false, true, false],
+    ['face-api', false, false, true],
+  ] as const)('is chosen among those that "%s" allows', async (locator, blazeface, mediapipe, faceApi) => {
     choice.mockResolvedValue(chosen(new StubLocator([])));
     const model = await loadedModel();
     const assets = {
+      faceLocator: '/own/face-locator.json',
       mediapipeWasm: '/own/mediapipe',
       landmarkModel: '/own/model.task',
       faceApiModels: '/own/face-api',
     };
     using _ = await FaceAnalyzer.create({ model, engine: 'wasm', outputs: ['Gender'], locator, assets });
     const [asked] = choice.mock.calls[0] ?? [];
+    expect(asked?.blazeface?.weights).toBe(blazeface ? '/own/face-locator.json' : undefined);
     expect(asked?.mediapipe).toEqual(mediapipe ? { wasmPath: '/own/mediapipe', model: '/own/model.task' } : undefined);
     expect(asked?.faceApi).toEqual(faceApi ? { modelPath: '/own/face-api' } : undefined);
   });
@@ -90,11 +93,12 @@ describe('a locator that the analyzer loaded', () => {
     choice.mockResolvedValue(chosen(new StubLocator([])));
     const model = await loadedModel();
     const assets = { landmarkModel: 'model.task' };
-    using _ = await FaceAnalyzer.create({ model, engine: 'cpu', outputs: ['Gender'], assets });
+    using _ = await FaceAnalyzer.create({ model, engine: 'tfjs', outputs: ['Gender'], assets });
     const [asked] = choice.mock.calls[0] ?? [];
     expect(asked?.mediapipe).toEqual({
       wasmPath: 'https://page.test/assets/mediapipe',
       model: 'https://page.test/app/model.task',
     });
+    expect(asked?.blazeface?.weights).toBe('https://page.test/models/face-locator.json');
   });
 });

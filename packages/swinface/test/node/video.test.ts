@@ -1,6 +1,6 @@
 import { CameraError } from '@swinface/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { nextFrame } from '../../src/video.js';
+import { nextFrame } from '../../src/stream/video.js';
 import { PixelVideo } from '../support/canvas.js';
 
 const never = new AbortController().signal;
@@ -88,5 +88,40 @@ describe('nextFrame', () => {
     const frame = nextFrame(running, never);
     video.end();
     expect(await frame).toBeUndefined();
+  });
+
+  it('fails with the reason when the video cannot be decoded, before or while a frame is waited for', async () => {
+    const broken = { code: 3, message: 'bad packet' };
+    const before = Object.assign(new PixelVideo().element, { error: broken });
+    await expect(nextFrame(before, never)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringContaining('could not be decoded (bad packet)'),
+    });
+    const video = watched(new PixelVideo());
+    const frame = nextFrame(video.element, never);
+    Object.assign(video, { error: broken }).dispatchEvent(new Event('error'));
+    await expect(frame).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    expect(video.listeners.size).toBe(0);
+    expect(video.waiting.size).toBe(0);
+  });
+
+  it('fails when none of several sources can be played', async () => {
+    const video = new PixelVideo();
+    const frame = nextFrame(video.element, never);
+    Object.assign(video, { networkState: 2 }).dispatchEvent(new Event('error')); // The first of them.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(video.waiting.size, 'still waits').toBe(1);
+    Object.assign(video, { networkState: 3 }).dispatchEvent(new Event('error'));
+    await expect(frame).rejects.toThrow(/none of its sources/);
+  });
+
+  it('ends when the source is taken away, and waits when another takes its place', async () => {
+    const video = new PixelVideo();
+    const frame = nextFrame(video.element, never);
+    Object.assign(video, { networkState: 2 }).dispatchEvent(new Event('emptied'));
+    expect(video.waiting.size, 'still waits').toBe(1);
+    Object.assign(video, { networkState: 0 }).dispatchEvent(new Event('emptied'));
+    expect(await frame).toBeUndefined();
+    expect(video.waiting.size).toBe(0);
   });
 });

@@ -1,11 +1,13 @@
-import { type FivePoints, type ImageSource, UprightImage } from '@swinface/alignment';
+import { type CapturedImage, type FivePoints, UprightImage } from '@swinface/alignment';
 import type { Manifest } from '@swinface/core';
 import type { FaceAnalysis } from '@swinface/postprocessing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Gate } from '../../src/abort.js';
-import type { FoundFace } from '../../src/results.js';
-import { Stopwatch } from '../../src/stopwatch.js';
-import { LocalWatcher, type Workplace } from '../../src/watcher.js';
+import { Gate } from '../../src/runner/gate.js';
+import type { FoundFace } from '../../src/runner/results.js';
+import type { WatchedFrame } from '../../src/runner/runner.js';
+import { Stopwatch } from '../../src/runner/stopwatch.js';
+import type { Workplace } from '../../src/runner/workplace.js';
+import { LocalWatcher } from '../../src/stream/watcher.js';
 import { open, stubCanvas } from '../support/canvas.js';
 import { gate, soon } from '../support/locator.js';
 import { facePoints, loadedModel, locatedFace, picture } from '../support/model.js';
@@ -56,10 +58,13 @@ class Place implements Workplace {
     return task;
   }
 
-  async bringIn<Found>(source: ImageSource, look: (image: UprightImage, watch: Stopwatch) => Found | Promise<Found>) {
-    if (!(source instanceof UprightImage)) throw new Error('not the picture of this test');
+  async bringIn<Found>(
+    picture: CapturedImage,
+    look: (image: UprightImage, watch: Stopwatch) => Found | Promise<Found>,
+  ) {
+    const image = await picture.decode();
     const watch = new Stopwatch();
-    return { image: source, found: await look(source, watch), watch, leaveFront() {}, dispose() {} };
+    return { image, found: await look(image, watch), watch, leaveFront() {}, dispose: () => image.dispose() };
   }
 
   async locate(_: UprightImage, previous: unknown) {
@@ -95,9 +100,10 @@ class Place implements Workplace {
   }
 }
 
-async function frame() {
-  const pixels = await createImageBitmap(new ImageData(data, width, height));
-  return UprightImage.adopt(pixels, { width, height });
+/** Looks at the next frame. */
+function look(watcher: LocalWatcher, time: number): Promise<WatchedFrame> {
+  const picture = UprightImage.capture(new ImageData(data, width, height));
+  return watcher.look(picture, time, never).finally(() => picture.dispose());
 }
 
 const ANNA = [1, 0, 0, 0];
@@ -110,7 +116,7 @@ describe('the cadence', () => {
     place.people = [person(100, ANNA)];
     const seen = [];
     for (let i = 0; i < 20; i++) {
-      const { faces, timings } = await watcher.look(await frame(), i / 10, never);
+      const { faces, timings } = await look(watcher, i / 10);
       seen.push({ age: Math.round(faces[0]?.analysisAge ?? Number.NaN), runs: place.runs.length });
       expect(faces[0]?.gender?.probabilities.male).toBe(0.5);
       expect(timings.total).toBeGreaterThan(0);
@@ -124,12 +130,12 @@ describe('the cadence', () => {
     const place = new Place();
     const watcher = new LocalWatcher(place, { analyzeEvery: 0 });
     place.people = [person(100, ANNA, { male: 0.1 })];
-    await watcher.look(await frame(), 0, never);
+    await look(watcher, 0);
     const { closed, release } = gate();
     place.networkIsReady = closed;
     place.people = [person(100, ANNA, { male: 0.9 })];
     for (let i = 1; i <= 5; i++) {
-      const { faces, timings } = await watcher.look(await frame(), i / 10, never);
+      const { faces, timings } = await look(watcher, i / 10);
       expect(faces[0]?.gender?.probabilities.male, 'what the network last said').toBe(0.1);
       expect(faces[0]?.analysisAge).toBeCloseTo(100 * i, 6);
       expect(timings.network).toBe(0);
@@ -138,7 +144,7 @@ describe('the cadence', () => {
     expect(open.size, 'the pictures of those two').toBe(2);
     release();
     await soon(() => expect(open.size).toBe(0));
-    const { faces } = await watcher.look(await frame(), 0.6, never);
+    const { faces } = await look(watcher, 0.6);
     expect(faces[0]?.gender?.probabilities.male).toBeGreaterThan(0.1);
     expect(faces[0]?.analysisAge, 'that of the fourth frame, 0.2').toBeCloseTo(400, 6);
     await soon(() => expect(open.size).toBe(0));
@@ -151,7 +157,7 @@ describe('the cadence', () => {
     const runs: number[] = [];
     for (let i = 0; i < 12; i++) {
       place.people = [person(100, ANNA, { eyes: 20 * 1.05 ** i })];
-      await watcher.look(await frame(), i / 10, never);
+      await look(watcher, i / 10);
       runs.push(place.runs.length);
     }
     expect(runs).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2]);
@@ -161,11 +167,11 @@ describe('the cadence', () => {
     const place = new Place();
     const watcher = new LocalWatcher(place, { analyzeEvery: 0 });
     place.people = [person(100, ANNA)];
-    await watcher.look(await frame(), 0, never);
+    await look(watcher, 0);
     place.failure = new Error('no more');
-    await watcher.look(await frame(), 0.1, never);
+    await look(watcher, 0.1);
     await soon(() => expect(open.size).toBe(0));
-    await expect(watcher.look(await frame(), 0.2, never)).rejects.toThrow('no more');
+    await expect(look(watcher, 0.2)).rejects.toThrow('no more');
   });
 
   it('drops everything when it is closed', async () => {
@@ -174,7 +180,7 @@ describe('the cadence', () => {
     place.people = [person(100, ANNA)];
     const { closed, release } = gate();
     place.networkIsReady = closed;
-    const first = watcher.look(await frame(), 0, never);
+    const first = look(watcher, 0);
     await soon(() => expect(place.runs).toHaveLength(1));
     watcher.close();
     release();
@@ -193,7 +199,7 @@ describe('ids', () => {
       // Anna from left to right, Bert from right to left, through each other.
       const people = [person(60 + 8 * i, ANNA), person(220 - 8 * i, BERT)];
       place.people = i % 2 ? people : people.reverse();
-      const { faces } = await watcher.look(await frame(), i / 10, never);
+      const { faces } = await look(watcher, i / 10);
       const [anna, bert] = i % 2 ? ids(faces) : ids(faces).reverse();
       expect({ i, anna, bert }).toEqual({ i, anna: 2, bert: 1 });
     }
@@ -206,14 +212,14 @@ describe('ids', () => {
     const place = new Place();
     const watcher = new LocalWatcher(place, { analyzeEvery: 60_000 });
     place.people = [person(60, ANNA), person(200, BERT)];
-    expect(ids((await watcher.look(await frame(), 0, never)).faces)).toEqual([1, 2]);
+    expect(ids((await look(watcher, 0)).faces)).toEqual([1, 2]);
     place.people = [person(60, ANNA)];
-    expect(ids((await watcher.look(await frame(), 0.1, never)).faces)).toEqual([1]);
+    expect(ids((await look(watcher, 0.1)).faces)).toEqual([1]);
     place.people = [person(60, ANNA), person(270, BERT)];
-    expect(ids((await watcher.look(await frame(), 1.1, never)).faces)).toEqual([1, 2]);
+    expect(ids((await look(watcher, 1.1)).faces)).toEqual([1, 2]);
     const CLARA = [0, 0, 1, 0];
     place.people = [person(60, ANNA), person(130, CLARA)];
-    expect(ids((await watcher.look(await frame(), 1.2, never)).faces), 'nobody known').toEqual([1, 3]);
+    expect(ids((await look(watcher, 1.2)).faces), 'nobody known').toEqual([1, 3]);
   });
 });
 
@@ -225,7 +231,7 @@ describe('what a tracked face carries', () => {
     const [raw, smooth, box]: number[][] = [[], [], []];
     for (let i = 0; i < 30; i++) {
       place.people = [person(100 + (i % 2), ANNA)];
-      const { faces } = await watcher.look(await frame(), i / 30, never);
+      const { faces } = await look(watcher, i / 30);
       const [face] = faces;
       if (!face?.landmarks) throw new Error('no face');
       expect(face.quality.score).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 import type { DType, Manifest } from '@swinface/core';
 import { expect, it } from 'vitest';
-import { storageOf } from '../../src/weights.js';
+import { storageOf } from '../../src/backends/weights.js';
 import { loadedModel } from '../support/model.js';
 
 it.each<[DType[], string]>([

@@ -5,6 +5,10 @@ import { vi } from 'vitest';
  * canvas only; everything that is tested runs unchanged on top.
  */
 class PixelImage {
+  get [Symbol.toStringTag]() {
+    return 'ImageData';
+  }
+
   constructor(
     readonly data: Uint8ClampedArray,
     readonly width: number,
@@ -12,10 +16,17 @@ class PixelImage {
   ) {}
 }
 
+/** What a picture is made of. */
+type Pixels = Pick<PixelImage, 'data' | 'width' | 'height'>;
+
 /** Bitmaps and frames that were made and not yet closed. */
 export const open = new Set<PixelImage>();
 
 class PixelBitmap extends PixelImage {
+  override get [Symbol.toStringTag]() {
+    return 'ImageBitmap';
+  }
+
   close(): void {
     open.delete(this);
   }
@@ -23,11 +34,15 @@ class PixelBitmap extends PixelImage {
 
 /** A frame of a video, made from what the video shows; each clone is closed by itself. */
 export class PixelFrame extends PixelImage {
+  override get [Symbol.toStringTag]() {
+    return 'VideoFrame';
+  }
+
   readonly displayWidth = this.width;
   readonly displayHeight = this.height;
   readonly visibleRect = { width: this.width, height: this.height };
 
-  constructor({ data, width, height }: PixelImage) {
+  constructor({ data, width, height }: Pixels) {
     super(data, width, height);
     open.add(this);
   }
@@ -38,6 +53,18 @@ export class PixelFrame extends PixelImage {
 
   close(): void {
     open.delete(this);
+  }
+}
+
+/** The same, made of what the browser's own is made of: a picture, or bytes and their size. */
+class AnyFrame extends PixelFrame {
+  constructor(source: Pixels | Uint8Array, size?: VideoFrameBufferInit) {
+    const bytes = source instanceof Uint8Array && size;
+    super(
+      bytes
+        ? { data: Uint8ClampedArray.from(source), width: size.codedWidth, height: size.codedHeight }
+        : (source as Pixels),
+    );
   }
 }
 
@@ -53,7 +80,11 @@ class PixelCanvas {
 
   getContext() {
     return {
-      drawImage: (image: PixelImage, left: number, top: number) => {
+      /** Where the picture's corner comes to lie; or a part of it, which is drawn at its own size, and where that does. */
+      drawImage: (image: PixelImage, ...place: number[]) => {
+        const [partLeft = 0, partTop = 0] = place.length > 2 ? place : [];
+        const [x0 = 0, y0 = 0] = place.length > 2 ? place.slice(4) : place;
+        const [left, top] = [x0 - partLeft, y0 - partTop];
         for (let y = 0; y < this.height; y++) {
           for (let x = 0; x < this.width; x++) {
             const [column, row] = [x - left, y - top];
@@ -70,6 +101,10 @@ class PixelCanvas {
 
 /** A video that shows a frame when it is told to. */
 export class PixelVideo extends EventTarget {
+  get [Symbol.toStringTag]() {
+    return 'HTMLVideoElement';
+  }
+
   readonly readyState = 4;
   ended = false;
   data = new Uint8ClampedArray();
@@ -89,7 +124,7 @@ export class PixelVideo extends EventTarget {
   }
 
   /** Shows a frame, as browsers do: each request is answered once. */
-  show(frame: PixelImage, mediaTime: number): void {
+  show(frame: Pixels, mediaTime: number): void {
     Object.assign(this, { data: frame.data, width: frame.width, height: frame.height });
     const callbacks = [...this.waiting.values()];
     this.waiting.clear();
@@ -112,7 +147,7 @@ export function stubCanvas(): void {
   vi.stubGlobal('ImageBitmap', PixelBitmap);
   vi.stubGlobal('OffscreenCanvas', PixelCanvas);
   vi.stubGlobal('HTMLVideoElement', PixelVideo);
-  vi.stubGlobal('VideoFrame', PixelFrame);
+  vi.stubGlobal('VideoFrame', AnyFrame);
   vi.stubGlobal('createImageBitmap', async ({ data, width, height }: PixelImage) => {
     const bitmap = new PixelBitmap(data.slice(), width, height);
     open.add(bitmap);

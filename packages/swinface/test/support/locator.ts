@@ -12,7 +12,11 @@ export class StubLocator implements FaceLocator {
   gate: Promise<void> = Promise.resolve();
   running = 0;
 
-  constructor(public points: readonly FivePoints[]) {}
+  constructor(
+    public points: readonly FivePoints[],
+    /** Of each face; of those without one, what {@link locatedFace} gives. */
+    readonly scores: readonly number[] = [],
+  ) {}
 
   async locate(_: unknown, options: LocateOptions = {}) {
     this.calls.push(options);
@@ -20,7 +24,10 @@ export class StubLocator implements FaceLocator {
     this.running++;
     try {
       await this.gate;
-      return this.points.map(locatedFace);
+      return this.points.map((points, i) => {
+        const face = locatedFace(points);
+        return { ...face, score: this.scores[i] ?? face.score };
+      });
     } finally {
       this.running--;
     }

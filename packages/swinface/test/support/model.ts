@@ -1,11 +1,11 @@
 import type { FivePoints, LocatedFace } from '@swinface/alignment';
 import { cropTransform } from '@swinface/alignment';
-import { type RgbaPixels, warpPixels } from '@swinface/alignment/warp';
+import { type Raster, warpPixels } from '@swinface/alignment/warp';
 import {
-  assembleWeights,
   type LoadedModel,
   type Manifest,
   type ModelConfig,
+  networkOf,
   PRESETS,
   packModel,
   RECOGNITION,
@@ -70,7 +70,7 @@ export const loadedModel = async (crops?: Manifest['crops']): Promise<LoadedMode
 });
 
 /** A picture with detail everywhere, so that a crop one pixel off shows. */
-export function picture(width: number, height: number): RgbaPixels & { readonly data: Uint8ClampedArray<ArrayBuffer> } {
+export function picture(width: number, height: number): Raster & { readonly data: Uint8ClampedArray<ArrayBuffer> } {
   const noise = syntheticInput(`picture ${width}x${height}`, [width * height * 4]).data;
   const data = Uint8ClampedArray.from(noise, (value, i) => {
     const [x, y, channel] = [Math.floor(i / 4) % width, Math.floor(i / 4 / width), i % 4];
@@ -102,7 +102,7 @@ export const locatedFace = (points: FivePoints): LocatedFace => {
 
 /** The float64 reference on the crops of a face, by the parts that are tested elsewhere: warp, network, decoding. */
 export function expectedAnalysis(
-  image: RgbaPixels,
+  image: Raster,
   points: FivePoints,
   manifest: Manifest,
   crops: Manifest['crops'] = manifest.crops,
@@ -116,7 +116,7 @@ export function expectedAnalysis(
 /** The float64 reference on one aligned crop, [3, 112, 112] in [-1, 1]. */
 export function referenceAnalysis(crop: Float32Array, outputs: readonly string[], manifest: Manifest): FaceAnalysis {
   const selection = selectOutputs(config, outputs);
-  const { embedding, logits } = runReference(selection, assembleWeights(selection, weights), {
+  const { embedding, logits } = runReference(networkOf(selection), weights, {
     shape: [1, 3, 112, 112],
     data: crop,
   });

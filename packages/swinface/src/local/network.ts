@@ -1,23 +1,23 @@
 import type { FivePoints, Similarity, UprightImage } from '@swinface/alignment';
 import { DeviceLostError, InvalidInputError, type Manifest, type RawOutputs, RemoteModel } from '@swinface/core';
+import { at, untilAborted } from '@swinface/core/internal';
 import type { FaceAnalysis } from '@swinface/postprocessing';
-import { untilAborted } from './abort.js';
-import type { Backend, Model } from './backend.js';
-import { type ChosenBackend, chooseBackend } from './choose-backend.js';
-import { type CropGroup, cropGroups } from './crops.js';
-import type { Explaining } from './explaining.js';
-import type { Settings } from './options.js';
-import { analysisOf } from './results.js';
-import type { RunnerEvents } from './runner.js';
-import type { Stopwatch } from './stopwatch.js';
-import type { Choice, EngineKind, FaceExplanation } from './types.js';
-import { outputsOf } from './weights.js';
+import type { Backend, Model } from '../backends/backend.js';
+import { type ChosenBackend, chooseBackend } from '../backends/choose-backend.js';
+import { type CropGroup, cropGroups } from '../backends/crops.js';
+import { outputsOf } from '../backends/weights.js';
+import type { Settings } from '../options.js';
+import { analysisOf } from '../runner/results.js';
+import type { RunnerEvents } from '../runner/runner.js';
+import type { Stopwatch } from '../runner/stopwatch.js';
+import type { Chosen, EngineKind, FaceExplanation } from '../types.js';
+import type { Explainer } from './explainer.js';
 
-/** A device that is lost this often within {@link LOSS_WINDOW_MS} is not asked for again: something is wrong with it. */
+/** A device that is lost more often than this within {@link LOSS_WINDOW_MS} is not requested again. */
 const MOST_LOSSES = 3;
 const LOSS_WINDOW_MS = 60_000;
-/** After what a loss made fail, a browser takes this long at most to say that the device is lost. */
-const LOSS_IS_TOLD_WITHIN_MS = 1000;
+/** A run may fail before the browser reports the loss that made it fail: how long to wait for that report. */
+const LOSS_REPORTED_WITHIN_MS = 1000;
 /** A browser whose GPU process died gives no device for a moment: waits before the attempts to get one. */
 const RETRY_AFTER_MS = [0, 500, 2000] as const;
 
@@ -38,8 +38,8 @@ export class Network {
   readonly #gone = new WeakSet<Backend>();
   /** Weights that are not the caller's are not in memory: they can be read again, mostly from the browser's cache. */
   readonly #model: Model;
-  #explaining: Explaining | undefined;
-  #choice: Choice<EngineKind>;
+  #explainer: Explainer | undefined;
+  #choice: Chosen<EngineKind>;
   #backend: Promise<Backend>;
   #maxSide: number | undefined;
   #fail: (error: DeviceLostError) => void = () => {};
@@ -93,7 +93,7 @@ export class Network {
     return new Network(model, groups, chosen, settings, events);
   }
 
-  get choice(): Choice<EngineKind> {
+  get choice(): Chosen<EngineKind> {
     return this.#choice;
   }
 
@@ -141,18 +141,18 @@ export class Network {
 
   /**
    * Whether an error came of the loss of the device, which then has put another backend in place. Only some errors say
-   * so: a loss ends reading back and disposes engines too, often before the browser tells of it.
+   * so: a loss also makes reading back fail and disposes engines, often before the browser reports it.
    */
   async #wasLost(backend: Backend, error: unknown): Promise<boolean> {
     if (this.#gone.has(backend)) return true;
     if (backend.kind !== 'webgpu') return false;
-    const told = backend.lost.then(() => true);
-    if (error instanceof DeviceLostError) return told;
+    const lost = backend.lost.then(() => true);
+    if (error instanceof DeviceLostError) return lost;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const silent = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), LOSS_IS_TOLD_WITHIN_MS);
+      timer = setTimeout(() => resolve(false), LOSS_REPORTED_WITHIN_MS);
     });
-    return Promise.race([told, silent]).finally(() => clearTimeout(timer));
+    return Promise.race([lost, silent]).finally(() => clearTimeout(timer));
   }
 
   /**
@@ -167,13 +167,10 @@ export class Network {
     tasks: readonly string[],
     signal: AbortSignal,
   ): Promise<FaceExplanation> {
-    const [backend, { Explaining }] = await untilAborted(
-      Promise.all([this.#backend, import('./explaining.js')]),
-      signal,
-    );
+    const [backend, { Explainer }] = await untilAborted(Promise.all([this.#backend, import('./explainer.js')]), signal);
     this.#life.signal.throwIfAborted();
-    this.#explaining ??= new Explaining(this.#model, this.groups);
-    return this.#explaining.explain(backend, image, points, tasks, signal);
+    this.#explainer ??= new Explainer(this.#model, this.groups);
+    return this.#explainer.explain(backend, image, points, tasks, signal);
   }
 
   async #runOn(
@@ -184,7 +181,7 @@ export class Network {
     watch: Stopwatch,
   ): Promise<readonly FaceAnalysis[]> {
     const { maxFaces } = this.#settings;
-    const count = transforms[0]?.length ?? 0;
+    const count = at(transforms, 0).length;
     if (count === 0) return [];
     const prepared = await watch.time('warp', () => backend.prepare(image));
     const faces: FaceAnalysis[] = [];
@@ -220,7 +217,7 @@ export class Network {
       this.#gone.add(backend);
       if (this.#life.signal.aborted) return;
       this.#backend = this.#replace(backend, reason || 'no reason given');
-      // Where nobody is waiting for it, the failure is told by `failed` alone.
+      // Runs that wait for the backend reject with the error; with none waiting, `failed` alone reports it.
       this.#backend.catch(() => undefined);
     });
     return backend;
@@ -271,12 +268,12 @@ export class Network {
   /** Frees the engine; runs under way reject. Call it once. */
   dispose(): void {
     this.#life.abort();
-    this.#explaining?.dispose();
+    this.#explainer?.dispose();
     this.#backend.then((backend) => backend.dispose()).catch(() => undefined);
   }
 }
 
-/** As `Promise.all`, but waits for every one before it throws the first failure: nothing goes on behind its back. */
+/** As `Promise.all`, but throws the first failure only after all have settled: nothing still runs when it throws. */
 async function allSettledOrThrow<R>(promises: readonly Promise<R>[]): Promise<R[]> {
   const settled = await Promise.allSettled(promises);
   return settled.map((result) => {

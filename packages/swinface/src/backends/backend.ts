@@ -8,10 +8,10 @@ import type {
   RemoteModel,
   WeightMap,
 } from '@swinface/core';
+import type { EngineKind } from '../types.js';
 import type { CropGroup } from './crops.js';
-import type { EngineKind } from './types.js';
 
-export type { EngineKind } from './types.js';
+export type { EngineKind } from '../types.js';
 
 /** Outputs of one run, and where its time went in milliseconds. */
 export interface NetworkRun {
@@ -42,7 +42,7 @@ export interface Backend {
   readonly lost: Promise<string>;
   prepare(image: UprightImage): PreparedImage;
   /** Another network on the same device that gives its feature maps too, for one face; the caller disposes it first. */
-  openKeepingLevels(selection: OutputSelection, weights: WeightMap, signal: AbortSignal): Promise<Engine>;
+  openWithLevels(selection: OutputSelection, weights: WeightMap, signal: AbortSignal): Promise<Engine>;
   dispose(): void;
 }
 

@@ -4,4 +4,4 @@ import { openCpuBackend } from './cpu-backend.js';
 
 /** The networks on TensorFlow.js in plain JavaScript, for where there is not even WebAssembly. */
 export const openTfjsBackend = (input: BackendInput): Promise<Backend> =>
-  openCpuBackend('cpu', input, (engine) => TfjsEngine.create({ backend: 'cpu', ...engine }));
+  openCpuBackend('tfjs', input, (engine) => TfjsEngine.create({ backend: 'cpu', ...engine }));

@@ -1,8 +1,9 @@
 import { CROP_SIZE, cropTransform, type UprightImage } from '@swinface/alignment';
 import { warpImage } from '@swinface/alignment/warp';
+import { at } from '@swinface/core/internal';
 import { type FaceQuality, headPose } from '@swinface/postprocessing';
 import { faceQuality } from '@swinface/postprocessing/stream';
-import type { FoundFace } from './results.js';
+import type { FoundFace } from '../runner/results.js';
 
 /** How well a face can be recognised, by its place and by the crop that the network sees. */
 export function qualityOf(image: UprightImage, face: FoundFace): FaceQuality {
@@ -11,7 +12,7 @@ export function qualityOf(image: UprightImage, face: FoundFace): FaceQuality {
   const data = new Uint8ClampedArray(4 * pixels);
   for (let i = 0; i < pixels; i++) {
     for (let channel = 0; channel < 3; channel++) {
-      data[4 * i + channel] = ((planes[channel * pixels + i] ?? 0) + 1) * 127.5;
+      data[4 * i + channel] = (at(planes, channel * pixels + i) + 1) * 127.5;
     }
     data[4 * i + 3] = 255;
   }

@@ -1,15 +1,15 @@
 import { InvalidInputError, ModelDownloadError, UnsupportedDeviceError, WeightsInvalidError } from '@swinface/core';
+import type { Settings } from '../options.js';
+import type { Chosen } from '../types.js';
 import type { Backend, BackendInput, EngineKind } from './backend.js';
-import type { Settings } from './options.js';
-import type { Choice } from './types.js';
 
 /** The backend in use, and why it is not the first choice where it is not. */
 export interface ChosenBackend {
   readonly backend: Backend;
-  readonly choice: Choice<EngineKind>;
+  readonly choice: Chosen<EngineKind>;
 }
 
-const NAMES: Readonly<Record<EngineKind, string>> = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'JavaScript' };
+const NAMES: Readonly<Record<EngineKind, string>> = { webgpu: 'WebGPU', wasm: 'WebAssembly', tfjs: 'JavaScript' };
 
 const MODEL_AT_FAULT = [ModelDownloadError, WeightsInvalidError, InvalidInputError] as const;
 
@@ -23,12 +23,12 @@ const MODEL_AT_FAULT = [ModelDownloadError, WeightsInvalidError, InvalidInputErr
 export async function chooseBackend(input: BackendInput, settings: Settings): Promise<ChosenBackend> {
   const { kinds, reason } = await preferences(settings);
   const failures: { readonly kind: EngineKind; readonly cause: unknown }[] = [];
-  const told = () => failures.map(({ kind, cause }) => `${NAMES[kind]}: ${messageOf(cause)}`);
+  const reasonsSoFar = () => failures.map(({ kind, cause }) => `${NAMES[kind]}: ${messageOf(cause)}`);
   for (const kind of kinds) {
     input.signal.throwIfAborted();
     try {
       const backend = await openBackend(kind, input, settings);
-      const reasons = [...(reason ? [reason] : []), ...told()].join(' ');
+      const reasons = [...(reason ? [reason] : []), ...reasonsSoFar()].join(' ');
       const choice = { kind, description: backend.description, ...(reasons ? { reason: reasons } : {}) };
       return { backend, choice };
     } catch (cause) {
@@ -40,7 +40,7 @@ export async function chooseBackend(input: BackendInput, settings: Settings): Pr
   const [only] = failures;
   if (only && failures.length === 1) throw only.cause;
   throw new UnsupportedDeviceError('No engine runs on this machine.', {
-    actual: told().join(' '),
+    actual: reasonsSoFar().join(' '),
     hint: 'Allow WebAssembly, or use a browser with WebGPU.',
     cause: failures[0]?.cause,
   });
@@ -50,10 +50,10 @@ export async function chooseBackend(input: BackendInput, settings: Settings): Pr
 async function preferences({ engine, device }: Settings): Promise<{ kinds: readonly EngineKind[]; reason?: string }> {
   if (engine !== 'auto') return { kinds: [engine] };
   const software = device ? undefined : await softwareAdapter();
-  if (software === undefined) return { kinds: ['webgpu', 'wasm', 'cpu'] };
+  if (software === undefined) return { kinds: ['webgpu', 'wasm', 'tfjs'] };
   const reason = `WebGPU: ${software} is no graphics card but software on the CPU, which WebAssembly uses better.`;
   // Of two kinds of software, the one that was made for computing; plain JavaScript is the slowest of all.
-  return { kinds: ['wasm', 'webgpu', 'cpu'], reason };
+  return { kinds: ['wasm', 'webgpu', 'tfjs'], reason };
 }
 
 /** The name of the adapter that WebGPU would run on, if it is none of a GPU. */
@@ -70,7 +70,7 @@ async function openBackend(kind: EngineKind, input: BackendInput, { device, tuni
       return (await import('./webgpu-backend.js')).openWebGpuBackend(input, device, tuning);
     case 'wasm':
       return (await import('./wasm-backend.js')).openWasmBackend(input);
-    case 'cpu':
+    case 'tfjs':
       return (await import('./tfjs-backend.js')).openTfjsBackend(input);
   }
 }

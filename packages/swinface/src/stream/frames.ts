@@ -1,7 +1,8 @@
-import { untilAborted } from './abort.js';
+import { type CapturedImage, isEmptied, UprightImage } from '@swinface/alignment';
+import { untilAborted } from '@swinface/core/internal';
+import type { FrameWatcher } from '../runner/runner.js';
+import type { StreamFrame } from '../types.js';
 import { Rate } from './rate.js';
-import type { FrameWatcher } from './runner.js';
-import type { StreamFrame } from './types.js';
 import { nextFrame } from './video.js';
 
 /**
@@ -24,7 +25,10 @@ export async function* framesOf(
       const frame = await nextFrame(video, signal);
       if (!frame) return;
       const { mediaTime, shownAt, count } = frame;
-      const seen = await untilAborted(watcher.look(video, performance.now() / 1000, signal), signal);
+      const picture = await capturedFrame(video, signal);
+      if (!picture) return;
+      const look = watcher.look(picture, performance.now() / 1000, signal).finally(() => picture.dispose());
+      const seen = await untilAborted(look, signal);
       const now = performance.now();
       rate.tick(now);
       const dropped = count === undefined ? undefined : counted === undefined ? 0 : count - counted - 1;
@@ -39,5 +43,18 @@ export async function* framesOf(
     }
   } finally {
     watcher.close();
+  }
+}
+
+/** What a video shows now, waiting while it is sought; undefined once the page has taken its source away. */
+async function capturedFrame(video: HTMLVideoElement, signal: AbortSignal): Promise<CapturedImage | undefined> {
+  const picture = UprightImage.capture(video);
+  try {
+    await untilAborted(picture.ready, signal);
+    return picture;
+  } catch (error) {
+    picture.dispose();
+    if (!signal.aborted && isEmptied(video)) return undefined;
+    throw error;
   }
 }

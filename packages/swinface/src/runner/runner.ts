@@ -1,8 +1,8 @@
-import type { FivePoints, ImageSource } from '@swinface/alignment';
+import type { CapturedImage, FivePoints } from '@swinface/alignment';
 import type { Manifest, SwinFaceError } from '@swinface/core';
 import type {
   AlignedFace,
-  Choice,
+  Chosen,
   DeviceEvent,
   EngineKind,
   Face,
@@ -10,7 +10,7 @@ import type {
   ProgressEvent,
   Timings,
   TrackedFace,
-} from './types.js';
+} from '../types.js';
 
 /** The faces of one picture. */
 export interface PictureResult {
@@ -24,7 +24,7 @@ export interface CropResult {
   readonly timings: Timings;
 }
 
-/** How often the network looks at the faces of a video. */
+/** Options of {@link Runner.watch}. */
 export interface WatchOptions {
   /** Milliseconds between two looks at a face that has not changed. */
   readonly analyzeEvery: number;
@@ -41,38 +41,45 @@ export interface WatchedFrame {
 /** Follows the faces of one video from frame to frame. */
 export interface FrameWatcher {
   /**
-   * Looks at what `source` shows now. One call at a time. An `UprightImage` is taken over, and disposed.
+   * Looks at a frame. One call at a time.
    *
    * @param time of the frame in seconds, later than before
    * @throws the signal's reason
    */
-  look(source: ImageSource, time: number, signal: AbortSignal): Promise<WatchedFrame>;
+  look(picture: CapturedImage, time: number, signal: AbortSignal): Promise<WatchedFrame>;
   /** Ends what still runs in the background. */
   close(): void;
 }
 
-/** What a runner tells while it opens and later. */
+/** Events of a runner, while it opens and later. */
 export interface RunnerEvents {
   readonly onProgress: (event: ProgressEvent) => void;
   readonly onDeviceChange: (event: DeviceEvent) => void;
 }
 
-/** Does the work of a `FaceAnalyzer`: on this thread, or in a worker. */
+/**
+ * Does the work of a `FaceAnalyzer`: on this thread, or in a worker. Pictures stay the caller's, who disposes them once the
+ * call has settled.
+ */
 export interface Runner {
-  readonly thread: Choice<'worker' | 'main'>;
+  readonly thread: Chosen<'worker' | 'main'>;
   /** Another one after the device was lost and another engine took over. */
-  readonly engine: Choice<EngineKind>;
-  readonly locator: Choice<string> | undefined;
+  readonly engine: Chosen<EngineKind>;
+  readonly locator: Chosen<string> | undefined;
   readonly manifest: Manifest;
   /** Names of the outputs that are computed. */
   readonly outputs: readonly string[];
   /** Resolves once nothing more can be computed, with the reason; not by `dispose`. */
   readonly failed: Promise<SwinFaceError>;
-  analyze(source: ImageSource, points: readonly FivePoints[] | undefined, signal: AbortSignal): Promise<PictureResult>;
-  analyzeAligned(crop: ImageSource, signal: AbortSignal): Promise<CropResult>;
+  analyze(
+    picture: CapturedImage,
+    points: readonly FivePoints[] | undefined,
+    signal: AbortSignal,
+  ): Promise<PictureResult>;
+  analyzeAligned(crop: CapturedImage, signal: AbortSignal): Promise<CropResult>;
   /** Undefined where there is no face. */
   explain(
-    source: ImageSource,
+    picture: CapturedImage,
     tasks: readonly string[],
     points: FivePoints | undefined,
     signal: AbortSignal,

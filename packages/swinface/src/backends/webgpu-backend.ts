@@ -1,9 +1,9 @@
 import { GpuWarp } from '@swinface/alignment';
-import { assembleWeights, foldWeights, type OutputSelection } from '@swinface/core';
-import { type CompileOptions, isSoftware, requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
-import { anySignal } from './abort.js';
+import { networkOf, rawOutputs } from '@swinface/core';
+import { anySignal, at } from '@swinface/core/internal';
+import { adapterInfoOf, type CompileOptions, isSoftware, requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
+import type { TuningOption } from '../types.js';
 import type { Backend, BackendInput } from './backend.js';
-import type { TuningOption } from './types.js';
 import { loadWeights, outputsOf, storageOf } from './weights.js';
 
 export { describeAdapter, isSoftware } from '@swinface/core/webgpu';
@@ -22,7 +22,7 @@ export async function openWebGpuBackend(
   const { model, groups, maxFaces, signal } = input;
   const device = shared ?? (await requestDevice()).device;
   const engines: WebGpuEngine[] = [];
-  /** Ends the reading of weights that nobody waits for any more. */
+  /** Stops reading weights once opening the backend has failed. */
   const ended = new AbortController();
   let warp: GpuWarp | undefined;
   const dispose = () => {
@@ -31,12 +31,13 @@ export async function openWebGpuBackend(
     if (!shared) device.destroy();
   };
   try {
-    warp = await GpuWarp.create(device, !isSoftware(device.adapterInfo));
-    const weightsOf = weightsFor(input, anySignal(signal, ended.signal));
+    warp = await GpuWarp.create(device, !isSoftware(adapterInfoOf(device)));
+    const weightsOnce = weightsFor(input, anySignal(signal, ended.signal));
     const storage = storageOf(model.manifest);
     for (const { selection } of groups) {
-      const weights = weightsOf(selection);
-      engines.push(await WebGpuEngine.compile({ device, selection, weights, maxFaces, storage, tuning, signal }));
+      const network = networkOf(selection);
+      const weights = weightsOnce();
+      engines.push(await WebGpuEngine.compile({ device, network, weights, maxFaces, storage, tuning, signal }));
     }
   } catch (error) {
     ended.abort(error);
@@ -50,23 +51,23 @@ export async function openWebGpuBackend(
     maxSide: device.limits.maxTextureDimension2D,
     lost: device.lost.then(({ reason, message }) => message || reason),
     dispose,
-    openKeepingLevels: (selection, tensors, signal) => {
-      const weights = foldWeights(assembleWeights(selection, tensors));
-      return WebGpuEngine.compile({ device, selection, weights, maxFaces: 1, tuning, keepLevels: true, signal });
+    openWithLevels: (selection, weights, signal) => {
+      const network = networkOf(selection, { levels: true });
+      return WebGpuEngine.compile({ device, network, weights, maxFaces: 1, tuning, signal });
     },
     prepare(image) {
       const source = warps.upload(image);
       return {
         async run(group, sourceToCrop) {
-          const engine = engines[group];
-          if (!engine) throw new RangeError(`There is no crop group ${group}`);
+          const engine = at(engines, group);
           const start = performance.now();
           let recorded = start;
-          const raw = await engine.runFromInput(sourceToCrop.length, (encoder) => {
+          const count = sourceToCrop.length;
+          const results = await engine.runFromInput(count, (encoder) => {
             warps.encode(encoder, { source, sourceToCrop, target: engine.input });
             recorded = performance.now();
           });
-          return { raw, warp: recorded - start, network: performance.now() - recorded };
+          return { raw: rawOutputs(results, count), warp: recorded - start, network: performance.now() - recorded };
         },
         dispose: () => source.dispose(),
       };
@@ -77,15 +78,12 @@ export async function openWebGpuBackend(
 /**
  * Weights for the engine of a group: of a single one as they arrive; several read the same ones, so these come at once.
  */
-function weightsFor(
-  input: BackendInput,
-  signal: AbortSignal,
-): (selection: OutputSelection) => CompileOptions['weights'] {
+function weightsFor(input: BackendInput, signal: AbortSignal): () => CompileOptions['weights'] {
   const { model, groups, onProgress } = input;
   if (groups.length === 1 && !('weights' in model)) {
     return () => model.read({ outputs: outputsOf(groups), signal, onProgress });
   }
   const tensors = loadWeights({ ...input, signal });
-  tensors.catch(() => {}); // Told to the engine that waits for it.
-  return async (selection) => foldWeights(assembleWeights(selection, await tensors));
+  tensors.catch(() => {}); // Compiling rejects with this error; without a handler of its own it would count as unhandled before that.
+  return () => tensors;
 }

@@ -1,3 +1,4 @@
+import { isEmptied, videoFailure } from '@swinface/alignment';
 import { CameraError } from '@swinface/core';
 
 /** A frame that a video shows now. */
@@ -13,8 +14,9 @@ export interface ShownFrame {
 /**
  * Waits for the next frame that a video shows, which takes as long as the page is hidden.
  *
- * @returns undefined once the video has ended, or the page itself has stopped its camera
+ * @returns undefined once the video has ended, or the page itself has stopped its camera or taken the video's source away
  * @throws {CameraError} if the camera is taken away
+ * @throws {InvalidInputError} if the video cannot be loaded or decoded
  * @throws the signal's reason
  */
 export function nextFrame(video: HTMLVideoElement, signal: AbortSignal): Promise<ShownFrame | undefined> {
@@ -28,12 +30,22 @@ export function nextFrame(video: HTMLVideoElement, signal: AbortSignal): Promise
     const settle = (how: () => void) => {
       cancel();
       video.removeEventListener('ended', ended);
+      video.removeEventListener('emptied', emptied);
+      video.removeEventListener('error', failed, { capture: true });
       for (const track of tracks) track.removeEventListener('ended', taken);
       globalThis.document?.removeEventListener('visibilitychange', listen);
       signal.removeEventListener('abort', aborted);
       how();
     };
     const ended = () => settle(() => resolve(undefined));
+    // Fired too when another source takes the place of one: then there is something to wait for.
+    const emptied = () => isEmptied(video) && ended();
+    // In a task of its own: an event of the last of several <source> elements comes before the video has failed.
+    const failed = () =>
+      setTimeout(() => {
+        const failure = videoFailure(video);
+        if (failure) settle(() => reject(failure));
+      });
     const taken = () =>
       settle(() =>
         reject(
@@ -45,13 +57,16 @@ export function nextFrame(video: HTMLVideoElement, signal: AbortSignal): Promise
     const aborted = () => settle(() => reject(signal.reason));
     const listen = () => {
       cancel();
-      // Nobody sees a hidden page, and browsers that still give it frames now and then would make the fan run for them.
+      // Some browsers give frames to hidden pages too, now and then: analysing those would cost power for results that are not seen.
       cancel = globalThis.document?.hidden ? () => {} : onFrame(video, (frame) => settle(() => resolve(frame)));
     };
     video.addEventListener('ended', ended);
+    video.addEventListener('emptied', emptied);
+    video.addEventListener('error', failed, { capture: true });
     for (const track of tracks) track.addEventListener('ended', taken);
     globalThis.document?.addEventListener('visibilitychange', listen);
     signal.addEventListener('abort', aborted);
+    if (videoFailure(video)) failed();
     listen();
   });
 }

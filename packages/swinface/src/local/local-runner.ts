@@ -1,46 +1,39 @@
 import {
+  type CapturedImage,
   cropTransform,
   type FivePoints,
-  type ImageSource,
   type LocateOptions,
   type Similarity,
-  UprightImage,
+  type UprightImage,
 } from '@swinface/alignment';
 import { InvalidInputError, type Manifest, type SwinFaceError } from '@swinface/core';
+import { anySignal, at, untilAborted } from '@swinface/core/internal';
 import type { FaceAnalysis } from '@swinface/postprocessing';
-import { anySignal, Busy, Gate, untilAborted } from './abort.js';
+import type { Settings } from '../options.js';
+import { Busy } from '../runner/busy.js';
+import { Gate } from '../runner/gate.js';
+import { type FoundFace, faceOf, facesFromPoints } from '../runner/results.js';
+import type { CropResult, FrameWatcher, PictureResult, Runner, RunnerEvents, WatchOptions } from '../runner/runner.js';
+import { Stopwatch } from '../runner/stopwatch.js';
+import type { Picture, Workplace } from '../runner/workplace.js';
+import type { Chosen, EngineKind, FaceExplanation } from '../types.js';
 import { type OpenLocator, openLocator } from './locator.js';
 import { Network } from './network.js';
-import type { Settings } from './options.js';
-import { type FoundFace, faceOf, facesFromPoints } from './results.js';
-import type { CropResult, FrameWatcher, PictureResult, Runner, RunnerEvents, WatchOptions } from './runner.js';
-import { Stopwatch } from './stopwatch.js';
-import type { Choice, EngineKind, FaceExplanation } from './types.js';
 
 /** While one picture is on the GPU the next is located and warped; a third would only wait. */
 const PICTURES_ON_THE_NETWORK = 2;
 
 const IDENTITY: Similarity = { a: 1, b: 0, tx: 0, ty: 0 };
 
-/** A picture that was decoded and looked at. */
-interface Picture<Found> {
-  readonly image: UprightImage;
-  readonly found: Found;
-  readonly watch: Stopwatch;
-  /** Lets the next picture be decoded. */
-  leaveFront(): void;
-  /** Frees it, unless the caller had decoded it. */
-  dispose(): void;
-}
-
 /** Does everything on this thread; also inside the worker. */
-export class LocalRunner implements Runner {
-  readonly thread: Choice<'worker' | 'main'>;
-  readonly locator: Choice<string> | undefined;
+export class LocalRunner implements Runner, Workplace {
+  readonly thread: Chosen<'worker' | 'main'>;
+  readonly locator: Chosen<string> | undefined;
   readonly failed: Promise<SwinFaceError>;
   readonly #network: Network;
   readonly #locator: OpenLocator | undefined;
   readonly #smallestFace: number | undefined;
+  readonly #minimumScore: number;
   /** Decoding and locating, one picture at a time: they share the locator's memory. */
   readonly #front = new Gate(1);
   readonly #back = new Gate(PICTURES_ON_THE_NETWORK);
@@ -49,12 +42,13 @@ export class LocalRunner implements Runner {
   private constructor(
     network: Network,
     locator: OpenLocator | undefined,
-    { smallestFace }: Settings,
-    thread: Choice<'worker' | 'main'>,
+    { smallestFace, minimumScore }: Settings,
+    thread: Chosen<'worker' | 'main'>,
   ) {
     this.#network = network;
     this.#locator = locator;
     this.#smallestFace = smallestFace;
+    this.#minimumScore = minimumScore;
     this.locator = locator?.choice;
     this.failed = network.failed;
     this.thread = thread;
@@ -69,7 +63,7 @@ export class LocalRunner implements Runner {
     settings: Settings,
     signal: AbortSignal,
     events: RunnerEvents,
-    thread: Choice<'worker' | 'main'>,
+    thread: Chosen<'worker' | 'main'>,
   ): Promise<LocalRunner> {
     const failed = new AbortController();
     const either = anySignal(signal, failed.signal);
@@ -83,14 +77,14 @@ export class LocalRunner implements Runner {
       return new LocalRunner(opened, locator, settings, thread);
     } catch (error) {
       failed.abort(error);
-      // Whatever arrives after all is freed.
+      // Of the two, one may still finish loading after the other failed: it is freed then.
       network.then((opened) => opened.dispose()).catch(() => undefined);
       locating.then((opened) => opened?.owned && opened.locator.dispose()).catch(() => undefined);
       throw error;
     }
   }
 
-  get engine(): Choice<EngineKind> {
+  get engine(): Chosen<EngineKind> {
     return this.#network.choice;
   }
 
@@ -107,12 +101,16 @@ export class LocalRunner implements Runner {
     return this.#network.maxSide;
   }
 
-  analyze(source: ImageSource, points: readonly FivePoints[] | undefined, signal: AbortSignal): Promise<PictureResult> {
-    return this.#busy.track(this.#analyze(source, points, signal));
+  analyze(
+    picture: CapturedImage,
+    points: readonly FivePoints[] | undefined,
+    signal: AbortSignal,
+  ): Promise<PictureResult> {
+    return this.#busy.track(this.#analyze(picture, points, signal));
   }
 
   async #analyze(
-    source: ImageSource,
+    source: CapturedImage,
     points: readonly FivePoints[] | undefined,
     signal: AbortSignal,
   ): Promise<PictureResult> {
@@ -128,7 +126,7 @@ export class LocalRunner implements Runner {
   }
 
   explain(
-    source: ImageSource,
+    source: CapturedImage,
     tasks: readonly string[],
     points: FivePoints | undefined,
     signal: AbortSignal,
@@ -137,7 +135,7 @@ export class LocalRunner implements Runner {
   }
 
   async #explain(
-    source: ImageSource,
+    source: CapturedImage,
     tasks: readonly string[],
     points: FivePoints | undefined,
     signal: AbortSignal,
@@ -149,11 +147,11 @@ export class LocalRunner implements Runner {
     );
   }
 
-  analyzeAligned(crop: ImageSource, signal: AbortSignal): Promise<CropResult> {
+  analyzeAligned(crop: CapturedImage, signal: AbortSignal): Promise<CropResult> {
     return this.#busy.track(this.#analyzeAligned(crop, signal));
   }
 
-  async #analyzeAligned(crop: ImageSource, signal: AbortSignal): Promise<CropResult> {
+  async #analyzeAligned(crop: CapturedImage, signal: AbortSignal): Promise<CropResult> {
     const { groups, manifest } = this.#network;
     const size = manifest.config.image;
     if (groups.length > 1) {
@@ -172,32 +170,26 @@ export class LocalRunner implements Runner {
       });
     };
     return this.#onNetwork(await this.bringIn(crop, check, signal), signal, async ({ image, watch }) => {
-      const [analysis] = await this.#network.run(image, [[IDENTITY]], signal, watch);
-      const face = { ...at([analysis], 0), model: manifest.id };
+      const analyses = await this.#network.run(image, [[IDENTITY]], signal, watch);
+      const face = { ...at(analyses, 0), model: manifest.id };
       return { face, timings: watch.read() };
     });
   }
 
-  /** The watcher's code is loaded by the first call: who looks at photos alone does without. */
+  /** The watcher's code is loaded by the first call, so that pages with photos alone never load it. */
   watch(options: WatchOptions): FrameWatcher {
     let watcher: FrameWatcher | undefined;
     let closed = false;
-    const loading = import('./watcher.js').then(({ LocalWatcher }) => {
+    const loading = import('../stream/watcher.js').then(({ LocalWatcher }) => {
       watcher = new LocalWatcher(this, options);
       if (closed) watcher.close();
       return watcher;
     });
-    loading.catch(() => undefined); // Told to who looks.
-    const look: FrameWatcher['look'] = async (source, time, signal) => {
-      const opened = await loading.catch((error: unknown) => {
-        if (source instanceof UprightImage) source.dispose();
-        throw error;
-      });
-      return opened.look(source, time, signal);
-    };
+    loading.catch(() => undefined); // `look` rejects with this error; before it is called the rejection would count as unhandled.
+    const look: FrameWatcher['look'] = async (picture, time, signal) => (await loading).look(picture, time, signal);
     return {
-      look: (source, time, signal) =>
-        watcher?.look(source, time, signal) ?? this.#busy.track(look(source, time, signal)),
+      look: (picture, time, signal) =>
+        watcher?.look(picture, time, signal) ?? this.#busy.track(look(picture, time, signal)),
       close: () => {
         closed = true;
         watcher?.close();
@@ -215,19 +207,22 @@ export class LocalRunner implements Runner {
    * `leaveFront`, and disposes.
    */
   async bringIn<Found>(
-    source: ImageSource,
+    source: CapturedImage,
     look: (image: UprightImage, watch: Stopwatch) => Found | Promise<Found>,
     signal: AbortSignal,
   ): Promise<Picture<Found>> {
     const leaveFront = await this.#front.enter(signal);
     const watch = new Stopwatch();
+    const { maxSide } = this;
     let image: UprightImage | undefined;
     const dispose = () => {
       leaveFront();
-      if (image !== source) image?.dispose();
+      image?.dispose();
     };
     try {
-      image = await watch.time('decode', () => this.#decode(source, signal));
+      image = await watch.time('decode', () =>
+        source.decode({ signal, ...(maxSide === undefined ? {} : { maxSide }) }),
+      );
       const found = await look(image, watch);
       signal.throwIfAborted();
       return { image, found, watch, leaveFront, dispose };
@@ -257,12 +252,6 @@ export class LocalRunner implements Runner {
     }
   }
 
-  async #decode(source: ImageSource, signal: AbortSignal): Promise<UprightImage> {
-    if (source instanceof UprightImage) return source;
-    const { maxSide } = this;
-    return UprightImage.from(source, { signal, ...(maxSide === undefined ? {} : { maxSide }) });
-  }
-
   /** @throws {InvalidInputError} if the analyzer was created without a locator */
   async locate(
     image: UprightImage,
@@ -278,13 +267,14 @@ export class LocalRunner implements Runner {
       });
     }
     const smallestFace = this.#smallestFace;
-    return watch.time('locate', () =>
+    const found = await watch.time('locate', () =>
       locator.locate(image, {
         signal,
         ...(previous ? { previous } : {}),
         ...(smallestFace === undefined ? {} : { smallestFace }),
       }),
     );
+    return found.filter(({ score }) => score >= this.#minimumScore);
   }
 
   /** What the network says of faces of a picture, in their order. */
@@ -316,10 +306,4 @@ export class LocalRunner implements Runner {
     if (this.#busy.idle) free();
     else void this.#busy.over().then(free);
   }
-}
-
-function at(analyses: readonly (FaceAnalysis | undefined)[], index: number): FaceAnalysis {
-  const analysis = analyses[index];
-  if (!analysis) throw new RangeError(`Nothing was computed for face ${index}`);
-  return analysis;
 }

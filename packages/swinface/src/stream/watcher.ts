@@ -1,4 +1,5 @@
-import { type ImageSource, intersectionOverUnion, type LocatedFace, UprightImage } from '@swinface/alignment';
+import { type CapturedImage, intersectionOverUnion, type LocatedFace, type UprightImage } from '@swinface/alignment';
+import { anySignal, at } from '@swinface/core/internal';
 import {
   type Detection,
   type FaceAnalysis,
@@ -8,14 +9,13 @@ import {
   type Track,
 } from '@swinface/postprocessing';
 import { FaceTracks, OneEuroFilter, TrackAverages } from '@swinface/postprocessing/stream';
-import { anySignal } from './abort.js';
-import type { LocalRunner } from './local-runner.js';
+import { type FoundFace, faceOf } from '../runner/results.js';
+import type { FrameWatcher, WatchedFrame, WatchOptions } from '../runner/runner.js';
+import { Stopwatch } from '../runner/stopwatch.js';
+import type { Workplace } from '../runner/workplace.js';
+import type { TrackedFace } from '../types.js';
 import { qualityOf } from './quality.js';
 import { Rate } from './rate.js';
-import { type FoundFace, faceOf } from './results.js';
-import type { FrameWatcher, WatchedFrame, WatchOptions } from './runner.js';
-import { Stopwatch } from './stopwatch.js';
-import type { TrackedFace } from './types.js';
 
 /** Frames between two searches of the whole frame; in between, faces are looked for near where they were. */
 const SEARCH_EVERY = 10;
@@ -29,12 +29,6 @@ const PATIENCE = 5;
 const CHANGED = { degrees: 20, size: 1.5 } as const;
 /** As the boxes' and points' smoothing of `FaceTracks`. */
 const SMOOTHING = { minCutoff: 2, beta: 10 } as const;
-
-/** What a watcher needs of its runner. */
-export type Workplace = Pick<
-  LocalRunner,
-  'manifest' | 'keep' | 'bringIn' | 'locate' | 'analyzeFaces' | 'enterNetwork' | 'networkIsFree'
->;
 
 /** A face of the last frame. */
 interface Before {
@@ -88,28 +82,20 @@ export class LocalWatcher implements FrameWatcher {
     this.#averages = new TrackAverages(manifest);
   }
 
-  look(source: ImageSource, time: number, signal: AbortSignal): Promise<WatchedFrame> {
-    const given = new Shared(() => {
-      if (source instanceof UprightImage) source.dispose();
-    });
-    const look = this.#look(source, given, time, anySignal(signal, this.#life.signal));
-    return this.#runner.keep(look.finally(() => given.release()));
+  look(picture: CapturedImage, time: number, signal: AbortSignal): Promise<WatchedFrame> {
+    return this.#runner.keep(this.#look(picture, time, anySignal(signal, this.#life.signal)));
   }
 
-  async #look(source: ImageSource, given: Shared, time: number, signal: AbortSignal): Promise<WatchedFrame> {
+  async #look(picture: CapturedImage, time: number, signal: AbortSignal): Promise<WatchedFrame> {
     if (this.#failure !== undefined) throw this.#failure;
     const previous = this.#frames++ % SEARCH_EVERY === 0 || this.#before.length === 0 ? undefined : this.#near();
     const { image, found, watch, leaveFront, dispose } = await this.#runner.bringIn(
-      source,
+      picture,
       (image, watch) => this.#runner.locate(image, previous, signal, watch),
       signal,
     );
     leaveFront();
-    given.add();
-    const users = new Shared(() => {
-      dispose();
-      given.release();
-    });
+    const users = new Shared(dispose);
     try {
       const known = found.map((face) => this.#plainly(face, found, time));
       const open = found.filter((_, i) => known[i] === undefined);
@@ -177,7 +163,8 @@ export class LocalWatcher implements FrameWatcher {
       const { box, points } = face;
       const look = looks.get(face);
       if (look) return { box, points, ...identityOf(look.analysis), quality: look.quality };
-      const memory = this.#memories.get(known[i] ?? 0);
+      const id = known[i];
+      const memory = id === undefined ? undefined : this.#memories.get(id);
       const news = memory?.news;
       if (memory) memory.news = undefined;
       return { box, points, ...news };
@@ -197,7 +184,7 @@ export class LocalWatcher implements FrameWatcher {
     this.#memories.set(id, {
       quality,
       pose: headPose(face),
-      side: sideOf(face),
+      side: longerSide(face),
       analysedAt: time,
       sentAt: Math.max(time, old?.sentAt ?? time),
       news: undefined,
@@ -253,7 +240,7 @@ export class LocalWatcher implements FrameWatcher {
       Math.abs(pitch - memory.pose.pitch),
       Math.abs(roll - memory.pose.roll),
     );
-    const size = sideOf(face) / memory.side;
+    const size = longerSide(face) / memory.side;
     return turned > CHANGED.degrees || Math.max(size, 1 / size) > CHANGED.size;
   }
 
@@ -266,7 +253,7 @@ export class LocalWatcher implements FrameWatcher {
       ...face,
       box,
       points: (track.points as FoundFace['points'] | undefined) ?? face.points,
-      ...(face.landmarks && { landmarks: smoothedLandmarks(face.landmarks, memory, sideOf(face), time) }),
+      ...(face.landmarks && { landmarks: smoothedLandmarks(face.landmarks, memory, longerSide(face), time) }),
     };
     return {
       ...faceOf(place, analysis, this.#runner.manifest.id),
@@ -278,7 +265,7 @@ export class LocalWatcher implements FrameWatcher {
   }
 }
 
-/** Frees something when the last of its users is done with it; whoever makes it is the first. */
+/** Frees something when its last user releases it. The constructor's caller is the first user. */
 class Shared {
   readonly #free: () => void;
   #users = 1;
@@ -305,12 +292,7 @@ function smoothedLandmarks(landmarks: Float32Array, memory: Memory, side: number
   return Float32Array.from(memory.landmarks.filter.update(landmarks, time, side));
 }
 
-const sideOf = ({ box }: FoundFace): number => Math.max(box.width, box.height, 1);
+/** Longer side of a face's box, pixels. */
+const longerSide = ({ box }: FoundFace): number => Math.max(box.width, box.height, 1);
 
 const identityOf = ({ embedding }: FaceAnalysis): Pick<Detection, 'embedding'> => (embedding ? { embedding } : {});
-
-function at<T>(items: readonly T[], index: number): T {
-  const item = items[index];
-  if (item === undefined) throw new RangeError(`There is no item ${index}`);
-  return item;
-}

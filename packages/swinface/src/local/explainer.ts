@@ -1,11 +1,11 @@
 import { cropTransform, type FivePoints, type UprightImage } from '@swinface/alignment';
 import { warpImage } from '@swinface/alignment/warp';
-import { type Engine, InvalidInputError, type WeightMap } from '@swinface/core';
+import { type Engine, InvalidInputError, type RawOutputs, rawOutputs, type WeightMap } from '@swinface/core';
 import { explainTask } from '@swinface/core/explain';
-import type { Backend, Model } from './backend.js';
-import type { CropGroup } from './crops.js';
-import type { FaceExplanation, TaskExplanation } from './types.js';
-import { loadWeights } from './weights.js';
+import type { Backend, Model } from '../backends/backend.js';
+import type { CropGroup } from '../backends/crops.js';
+import { loadWeights } from '../backends/weights.js';
+import type { FaceExplanation, TaskExplanation } from '../types.js';
 
 /** A second network that keeps the feature maps, for one face at a time; made when the first explanation is asked for. */
 interface Opened {
@@ -14,8 +14,8 @@ interface Opened {
   readonly engines: ReadonlyMap<CropGroup, Engine>;
 }
 
-/** Explains answers on demand. Its weights and engines stay until it is disposed; nobody pays who never asks. */
-export class Explaining {
+/** Explains answers on demand. The first call loads weights and compiles engines, which stay until `dispose`. */
+export class Explainer {
   #opened: { readonly backend: Backend; readonly parts: Promise<Opened> } | undefined;
 
   constructor(
@@ -37,16 +37,16 @@ export class Explaining {
   ): Promise<FaceExplanation> {
     const wanted = tasks.map((task) => ({ task, group: this.#groupOf(task) }));
     const { weights, engines } = await this.#open(backend, signal);
-    const levels = new Map<CropGroup, NonNullable<Awaited<ReturnType<Engine['run']>>['levels']>>();
+    const levels = new Map<CropGroup, NonNullable<RawOutputs['levels']>>();
     const explanations: TaskExplanation[] = [];
     for (const { task, group } of wanted) {
       signal.throwIfAborted();
       const sourceToCrop = cropTransform(points, group.zoom);
       let maps = levels.get(group);
       if (!maps) {
-        const raw = await engines.get(group)?.run(warpImage(image, [sourceToCrop]), 1);
-        if (!raw?.levels) throw new RangeError('The engine kept no feature maps');
-        maps = raw.levels;
+        const results = await engines.get(group)?.run(warpImage(image, [sourceToCrop]), 1);
+        maps = rawOutputs(results ?? {}, 1).levels;
+        if (!maps) throw new RangeError('The engine gave no feature maps');
         levels.set(group, maps);
       }
       const { config } = group.selection;
@@ -82,7 +82,7 @@ export class Explaining {
     const engines = new Map<CropGroup, Engine>();
     for (const group of groups) {
       if (group.selection.tasks.length > 0) {
-        engines.set(group, await backend.openKeepingLevels(group.selection, weights, signal));
+        engines.set(group, await backend.openWithLevels(group.selection, weights, signal));
       }
     }
     return { weights, engines };

@@ -6,10 +6,11 @@ import {
   invertSimilarity,
   type LocatedFace,
 } from '@swinface/alignment';
-import { InvalidInputError, type Manifest, type RawOutputs } from '@swinface/core';
+import type { Manifest, RawOutputs } from '@swinface/core';
+import { at } from '@swinface/core/internal';
 import { decodeOutputs, type FaceAnalysis, headPose } from '@swinface/postprocessing';
-import type { CropGroup } from './crops.js';
-import type { Face } from './types.js';
+import type { CropGroup } from '../backends/crops.js';
+import type { Face } from '../types.js';
 
 /** A face before its analysis; from a locator or from points that the caller gave. */
 export type FoundFace = Pick<LocatedFace, 'box' | 'points'> & Partial<LocatedFace>;
@@ -17,19 +18,9 @@ export type FoundFace = Pick<LocatedFace, 'box' | 'points'> & Partial<LocatedFac
 /**
  * Faces from points alone.
  *
- * @throws {InvalidInputError} unless each has five points of finite numbers that can be aligned
+ * @throws {InvalidInputError} if points cannot be aligned, since they coincide or are no face
  */
 export function facesFromPoints(points: readonly FivePoints[]): readonly FoundFace[] {
-  const isPoint = (point: unknown) => Array.isArray(point) && point.length === 2 && point.every(Number.isFinite);
-  if (
-    !Array.isArray(points) ||
-    !points.every((face) => Array.isArray(face) && face.length === 5 && face.every(isPoint))
-  ) {
-    throw new InvalidInputError('The points of the faces are not usable.', {
-      expected: 'a list with five [x, y] in pixels per face',
-      actual: JSON.stringify(points),
-    });
-  }
   return points.map((face) => {
     const cropToSource = invertSimilarity(cropTransform(face));
     const corners = [0, CROP_SIZE].flatMap((x) => [0, CROP_SIZE].map((y) => applySimilarity(cropToSource, [x, y])));
@@ -51,9 +42,7 @@ export function analysisOf(
   outputs: readonly RawOutputs[],
   index: number,
 ): FaceAnalysis {
-  const parts = groups.map(({ selection }, group) =>
-    decodeOutputs(manifest, selection, outputs[group] as RawOutputs, index),
-  );
+  const parts = groups.map(({ selection }, group) => decodeOutputs(manifest, selection, at(outputs, group), index));
   const [first, ...others] = parts;
   if (!first) throw new RangeError('Nothing was computed for this face');
   let whole = first;

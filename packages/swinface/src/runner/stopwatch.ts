@@ -1,4 +1,4 @@
-import type { Timings } from './types.js';
+import type { Timings } from '../types.js';
 
 type Stage = Exclude<keyof Timings, 'total'>;
 
