@@ -1,14 +1,14 @@
 import { LitElement, type PropertyValues } from 'lit';
 import type { ProgressEvent } from 'swinface';
-import { Asking } from './asking.js';
-import type { Camera } from './camera.js';
 import { EngineKeeper, type EngineOptions, type Problem, problemOf, type WidgetAnalyzer } from './engine.js';
 import type { ErrorDetail, ExplanationDetail, FacesDetail, StateDetail } from './events.js';
+import { ExplanationLoader } from './explanation/loader.js';
 import { Focus } from './focus.js';
-import { loadingStatus, type ReportedFace, reportedFace } from './report.js';
-import { Results } from './results.js';
+import { loadingStatus, type ReportedFace, reportedFace } from './results/report.js';
+import { Results } from './results/results.js';
 import { Sight } from './sight.js';
-import { image, photo, type Stage, video, webcam } from './sources.js';
+import type { Camera } from './sources/camera.js';
+import { image, photo, type Stage, video, webcam } from './sources/sources.js';
 import type { WidgetSource, WidgetState } from './states.js';
 import { stringsFor } from './strings/index.js';
 import type { Strings } from './strings/types.js';
@@ -27,25 +27,26 @@ const toList = (text: string | null): readonly string[] | undefined =>
  * the camera goes off when the element is removed, hidden, or its page is left.
  *
  * @example
- * <swin-face model="/models/swinface-nano.json" assets="/static/swinface"></swin-face>
+ * <swin-face model="/models/swinface-mobile.json" assets="/static/swinface"></swin-face>
  *
  * @tag swin-face
  *
  * @attr {string} model - Address of the model's manifest; its weights lie beside it.
- * @attr {string} assets - Folder with the SDK's assets (`mediapipe/`, `face_landmarker.task`, `face-api/`, `tfjs/`). Default `/assets`.
+ * @attr {string} assets - Folder with what the SDK falls back to (`tfjs/`, `mediapipe/`, `face_landmarker.task`, `face-api/`). Default `/assets`.
  * @attr {'webcam' | 'photo'} source - What to look at where no picture or video is in the `media` slot. Default `webcam`.
  * @attr {string} outputs - Names of the outputs to compute, show and report, separated by commas ("Age, Expression, Eyeglasses"). By default all but identity and value-laden attributes.
  * @attr {boolean} explain - Offers to show, for a face and an answer, what the network looked at: a heat map over the face, and how much it draws on each of its levels. Nothing is computed before a person asks.
  * @attr {string} locale - Language of the widget's words: `en`, `de` or `ar`. By default that of the nearest `lang` attribute.
  *
  * @fires {CustomEvent<StateDetail>} swin-state - The state changed. Does not bubble.
- * @fires {CustomEvent<FacesDetail>} swin-faces - A picture or frame was analysed. Does not bubble: faces are nobody else's business.
+ * @fires {CustomEvent<FacesDetail>} swin-faces - A picture or frame was analysed. Does not bubble, so that no other part of the page hears of faces by accident.
  * @fires {CustomEvent<ExplanationDetail>} swin-explanation - What the network looked at was worked out, since a person asked. Does not bubble.
  * @fires {CustomEvent<ErrorDetail>} swin-error - Something went wrong; the state tells what. Does not bubble.
  *
  * @slot media - The page's own `<img>` or `<video>` to analyse, instead of webcam or file.
  * @slot ready - Words before anything starts. Something in it must call `start()` from a click.
  * @slot denied - Words for a camera that is not allowed.
+ * @slot framed - Words for a camera that the page around this one does not hand on.
  * @slot absent - Words where there is no camera.
  * @slot busy - Words for a camera that another program uses.
  * @slot unsupported - Words for browsers that offer no camera or run no engine.
@@ -147,7 +148,7 @@ export class SwinFaceElement extends LitElement {
     const live = this.shadowRoot?.querySelector('[role=status]');
     if (live) live.textContent = words;
   });
-  readonly #asking = new Asking(
+  readonly #explanation = new ExplanationLoader(
     this,
     (face, { explanation }) => {
       const detail: ExplanationDetail = { face, explanation };
@@ -171,7 +172,7 @@ export class SwinFaceElement extends LitElement {
     return this._state;
   }
 
-  /** The faces last seen, as `swin-faces` told them; empty after `stop`. */
+  /** The faces last seen, as in the detail of `swin-faces`; empty after `stop`. */
   get faces(): readonly ReportedFace[] {
     return this.#results.faces;
   }
@@ -215,7 +216,7 @@ export class SwinFaceElement extends LitElement {
     // What the constructor and the first attributes set changes nothing that runs.
     if (this.hasUpdated && (engineChanged || changed.has('source') || changed.has('_media'))) this.#end('ready');
     if (this.hasUpdated && engineChanged) this.#engine.drop();
-    if (changed.has('explain') && !this.explain) this.#asking.close();
+    if (changed.has('explain') && !this.explain) this.#explanation.close();
     this.dataset.state = this._state;
   }
 
@@ -233,8 +234,8 @@ export class SwinFaceElement extends LitElement {
       synthetic: this._synthetic,
       overlay: this.#results.overlay,
       explain: this.explain,
-      explained: this.#asking.label,
-      explanation: this.#asking.view(this.#words, this.#closeExplained),
+      explained: this.#explanation.label,
+      explanation: this.#explanation.view(this.#words, this.#closeExplained),
       onStart: this.#begin,
       onStop: this.#halt,
       onFile: this.#file,
@@ -285,15 +286,15 @@ export class SwinFaceElement extends LitElement {
     const source = this._photo ?? this._media ?? this.#cameraVideo;
     if (!source || !analyzer) return;
     const question = { analyzer, source, face, label, mirrored: source === this.#cameraVideo };
-    void this.#asking.ask(question, () => {
+    void this.#explanation.ask(question, () => {
       // A long list may be between the button and what it opens.
       this.#focus.moveTo('.explanation select');
       return work === this.#results.overlay;
     });
   };
   readonly #closeExplained = (): void => {
-    this.#focus.moveTo(`[data-explain="${this.#asking.label}"]`);
-    this.#asking.close();
+    this.#focus.moveTo(`[data-explain="${this.#explanation.label}"]`);
+    this.#explanation.close();
   };
 
   #pick(): void {
@@ -388,7 +389,7 @@ export class SwinFaceElement extends LitElement {
     return analyzer;
   }
 
-  /** Nobody is filmed by a camera whose picture cannot be seen. */
+  /** Switches the camera off when its picture cannot be seen, so that no person is filmed unawares. */
   #stopUnseen(): void {
     if (!this._camera) return;
     this.#end('ready');
@@ -400,7 +401,7 @@ export class SwinFaceElement extends LitElement {
     this.#running?.abort();
     this.#running = undefined;
     this.#results.end();
-    this.#asking.close();
+    this.#explanation.close();
     this._faces = [];
     this._camera = undefined;
     this._photo = undefined;

@@ -22,7 +22,7 @@ export function problemOf(error: unknown, source: WidgetSource): Pick<Problem, '
   if (error instanceof Problem) return error;
   const state = errorState(error);
   const isPicture = source === 'photo' || source === 'image';
-  // Nobody chose the frames of a video: another file would not help.
+  // The card of "unreadable" offers to choose another file, which does not help with the frames of a video.
   return { state: state === 'unreadable' && !isPicture ? 'failed' : state, cause: error };
 }
 

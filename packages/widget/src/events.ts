@@ -1,14 +1,14 @@
 import type { TaskExplanation, Timings } from 'swinface';
-import type { ReportedFace } from './report.js';
+import type { ReportedFace } from './results/report.js';
 import type { WidgetState } from './states.js';
 
-/** What `swin-state` tells. */
+/** Detail of `swin-state`. */
 export interface StateDetail {
   readonly state: WidgetState;
   readonly previous: WidgetState;
 }
 
-/** What `swin-faces` tells. */
+/** Detail of `swin-faces`. */
 export interface FacesDetail {
   /** Without identity and value-laden attributes, unless `outputs` names them. Coordinates in pixels of the source. */
   readonly faces: readonly ReportedFace[];
@@ -16,14 +16,14 @@ export interface FacesDetail {
   readonly timings?: Timings;
 }
 
-/** What `swin-explanation` tells. */
+/** Detail of `swin-explanation`. */
 export interface ExplanationDetail {
   /** What the face is called: its id in a video, its place in a photo, from 1. */
   readonly face: string;
   readonly explanation: TaskExplanation;
 }
 
-/** What `swin-error` tells. */
+/** Detail of `swin-error`. */
 export interface ErrorDetail {
   readonly state: WidgetState;
   /** The SDK's or the browser's own error. */

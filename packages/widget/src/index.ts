@@ -2,7 +2,7 @@ import { SwinFaceElement } from './element.js';
 
 export type { EngineOptions, WidgetAnalyzer } from './engine.js';
 export type { ErrorDetail, ExplanationDetail, FacesDetail, StateDetail } from './events.js';
-export type { ReportedFace } from './report.js';
+export type { ReportedFace } from './results/report.js';
 export type { WidgetSource, WidgetState } from './states.js';
 export type { CardState, CardStrings, ExplainStrings, Strings } from './strings/types.js';
 export { type AttributeName, VALUE_LADEN } from './value-laden.js';

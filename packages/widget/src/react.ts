@@ -10,7 +10,7 @@ import { SwinFaceElement } from './index.js';
  * children with a `slot` attribute, a `ref` to the element.
  *
  * @example
- * <SwinFace model="/models/swinface-nano.json" onFaces={({ detail }) => setFaces(detail.faces)} />
+ * <SwinFace model="/models/swinface-mobile.json" onFaces={({ detail }) => setFaces(detail.faces)} />
  */
 export const SwinFace = createComponent({
   react: React,

@@ -8,6 +8,7 @@ export type WidgetState =
   | 'running'
   | 'done'
   | 'denied'
+  | 'framed'
   | 'absent'
   | 'busy'
   | 'unsupported'
@@ -19,12 +20,28 @@ export type WidgetState =
 /** What is looked at: the webcam, a photo that the person picks, or the page's own `<img>` or `<video>`. */
 export type WidgetSource = 'webcam' | 'photo' | 'image' | 'video';
 
+/** Chromium's way to ask what the embedding page allows this one. */
+interface Policed {
+  readonly featurePolicy?: { allowsFeature(feature: string): boolean };
+}
+
+/**
+ * Whether the page lies in a frame of another page that does not hand the camera on: the visitor cannot allow it then.
+ * Browsers that do not say so are taken to mean it in frames of other origins.
+ */
+function isFramed(): boolean {
+  const policy = (globalThis.document as Policed | undefined)?.featurePolicy;
+  if (policy) return globalThis.parent !== globalThis.self && !policy.allowsFeature('camera');
+  return (globalThis.location?.ancestorOrigins?.[0] ?? globalThis.location?.origin) !== globalThis.location?.origin;
+}
+
 /** Why `getUserMedia` gave no camera. */
-export function cameraState(error: unknown): 'denied' | 'absent' | 'busy' | 'failed' {
-  switch (error instanceof DOMException ? error.name : '') {
+export function cameraState(error: unknown): 'denied' | 'framed' | 'absent' | 'busy' | 'failed' {
+  // Told by their names alone: WebKit's OverconstrainedError, its answer where there is no camera, is no DOMException.
+  switch (error instanceof Error || error instanceof DOMException ? error.name : '') {
     case 'NotAllowedError':
     case 'SecurityError':
-      return 'denied';
+      return isFramed() ? 'framed' : 'denied';
     case 'NotFoundError':
     case 'OverconstrainedError':
       return 'absent';

@@ -66,6 +66,11 @@ export const styles = css`
     object-fit: contain;
   }
 
+  ::slotted(img) {
+    /* As it is analysed, whatever the page says: marks would lie beside the faces. */
+    image-orientation: from-image !important;
+  }
+
   .camera {
     transform: scaleX(-1);
   }

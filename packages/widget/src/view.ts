@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Camera } from './camera.js';
-import { explainable, faceLabel, lines, type ReportedFace } from './report.js';
+import { explainable, faceLabel, lines, type ReportedFace } from './results/report.js';
+import type { Camera } from './sources/camera.js';
 import type { WidgetSource, WidgetState } from './states.js';
 import type { CardStrings, Strings } from './strings/types.js';
 
@@ -21,7 +21,7 @@ export interface ViewModel {
   readonly explain: boolean;
   /** What the face is called that was asked about. */
   readonly explained: string | undefined;
-  /** What the network looked at, where somebody asked. */
+  /** What the network looked at; undefined until a person asks. */
   readonly explanation: TemplateResult | undefined;
   readonly onStart: () => void;
   readonly onStop: () => void;

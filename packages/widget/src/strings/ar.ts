@@ -44,6 +44,11 @@ export const ar: Strings = {
       text: 'اسمح لهذه الصفحة باستخدام الكاميرا من شريط العنوان أو من إعدادات الموقع، ثم ابدأ من جديد.',
       action: again,
     },
+    framed: {
+      title: 'الصفحة المحيطة لا تتيح الكاميرا لهذه الصفحة',
+      text: 'على صاحبها أن يكتب allow="camera" في وسم <iframe> الذي يعرض هذه الصفحة. أو افتح هذه الصفحة وحدها.',
+      action: again,
+    },
     absent: { title: 'لم يُعثر على كاميرا', text: 'صِل كاميرا بالجهاز، ثم ابدأ من جديد.', action: again },
     busy: {
       title: 'الكاميرا مشغولة',
@@ -67,7 +72,7 @@ export const ar: Strings = {
     },
     unreadable: {
       title: 'لا يمكن قراءة هذه الصورة',
-      text: 'اختر ملفًا من نوع JPEG أو PNG أو WebP أو AVIF أو GIF.',
+      text: 'اختر ملفًا من نوع JPEG أو PNG أو WebP أو AVIF أو GIF. أما صور HEIC التي يلتقطها iPhone فيجب تحويلها إلى JPEG أولًا.',
       action: 'اختيار صورة أخرى',
     },
     failed: { title: 'حدث خطأ ما', text: 'الخلل من الصفحة، وليس منك.', action: 'حاول مرة أخرى' },

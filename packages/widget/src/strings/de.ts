@@ -35,6 +35,11 @@ export const de: Strings = {
       text: 'Erlauben Sie die Kamera für diese Seite in der Adressleiste oder in den Website-Einstellungen und starten Sie neu.',
       action: again,
     },
+    framed: {
+      title: 'Die umgebende Seite gibt die Kamera nicht weiter',
+      text: 'Ihr Betreiber muss allow="camera" in das <iframe> schreiben, das diese Seite zeigt. Oder öffnen Sie diese Seite für sich.',
+      action: again,
+    },
     absent: {
       title: 'Es wurde keine Kamera gefunden',
       text: 'Schließen Sie eine Kamera an und starten Sie neu.',
@@ -62,7 +67,7 @@ export const de: Strings = {
     },
     unreadable: {
       title: 'Dieses Bild lässt sich nicht lesen',
-      text: 'Wählen Sie eine JPEG-, PNG-, WebP-, AVIF- oder GIF-Datei.',
+      text: 'Wählen Sie eine JPEG-, PNG-, WebP-, AVIF- oder GIF-Datei. Fotos im Format HEIC, wie iPhones sie aufnehmen, müssen erst in JPEG umgewandelt werden.',
       action: 'Anderes wählen',
     },
     failed: {

@@ -35,6 +35,11 @@ export const en: Strings = {
       text: 'Allow the camera for this page in the address bar or in the site settings, then start again.',
       action: again,
     },
+    framed: {
+      title: 'The page around this one holds the camera back',
+      text: 'Its owner must write allow="camera" into the <iframe> that shows this page. Or open this page by itself.',
+      action: again,
+    },
     absent: { title: 'No camera was found', text: 'Connect a camera, then start again.', action: again },
     busy: {
       title: 'The camera is busy',
@@ -58,7 +63,7 @@ export const en: Strings = {
     },
     unreadable: {
       title: 'That picture cannot be read',
-      text: 'Choose a JPEG, PNG, WebP, AVIF or GIF file.',
+      text: 'Choose a JPEG, PNG, WebP, AVIF or GIF file. Photos in HEIC, as iPhones take them, must be converted to JPEG first.',
       action: 'Choose another',
     },
     failed: { title: 'Something broke', text: 'This is a fault of the page, not of yours.', action: 'Try again' },

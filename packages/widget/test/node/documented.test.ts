@@ -38,7 +38,7 @@ test('custom-elements.json says what the element’s own documentation says', ()
 });
 
 test('every part, slot, property and event that exists is documented, and nothing else', () => {
-  const view = read('src/view.ts') + read('src/explanation-view.ts');
+  const view = read('src/view.ts') + read('src/explanation/view.ts');
   const cards: CardState[] = Object.keys(en.cards) as CardState[];
   expect(names(element.cssParts)).toEqual(found(view, /part(?:="|\.add\(')([\w-]+)/g));
   expect(names(element.slots)).toEqual(['media', 'ready', ...cards].sort());

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { placeLabels, type Rect } from '../../src/labels.js';
+import { placeLabels, type Rect } from '../../src/results/labels.js';
 
 const FRAME = { width: 640, height: 480 };
 const LABEL = { width: 60, height: 22 };

@@ -6,8 +6,8 @@ import {
   WeightsInvalidError,
 } from '@swinface/core';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createAnnouncer } from '../../src/announcer.js';
 import { createEngine, Problem } from '../../src/engine.js';
+import { createAnnouncer } from '../../src/results/announcer.js';
 import { cameraState, errorState } from '../../src/states.js';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -35,8 +35,23 @@ test('the first words are spoken at once, later ones at most every so often, and
 test('each reason has its state', () => {
   const camera = (name: string) => cameraState(new DOMException('', name));
   expect(['NotAllowedError', 'SecurityError'].map(camera)).toEqual(['denied', 'denied']);
+  vi.stubGlobal('document', { featurePolicy: { allowsFeature: (name: string) => name !== 'camera' } });
+  vi.stubGlobal('parent', {});
+  vi.stubGlobal('self', globalThis);
+  expect(['NotAllowedError', 'SecurityError'].map(camera), 'in a frame without allow="camera"').toEqual([
+    'framed',
+    'framed',
+  ]);
+  vi.stubGlobal('document', { featurePolicy: { allowsFeature: () => true } });
+  expect(camera('NotAllowedError'), 'in a frame that may').toBe('denied');
+  vi.unstubAllGlobals();
+  vi.stubGlobal('location', { origin: 'https://a.example', ancestorOrigins: ['https://b.example'] });
+  expect(camera('NotAllowedError'), 'in a frame of another origin that says nothing').toBe('framed');
+  vi.unstubAllGlobals();
   expect(['NotFoundError', 'OverconstrainedError'].map(camera)).toEqual(['absent', 'absent']);
   expect(['NotReadableError', 'AbortError'].map(camera)).toEqual(['busy', 'busy']);
+  const webKits = Object.assign(new Error('Invalid constraint'), { name: 'OverconstrainedError' });
+  expect(cameraState(webKits), 'which is no DOMException').toBe('absent');
   expect(cameraState(new TypeError('?'))).toBe('failed');
   expect(errorState(new UnsupportedDeviceError(''))).toBe('unsupported');
   expect(errorState(new ModelDownloadError(''))).toBe('no-model');

@@ -1,6 +1,6 @@
 import { ATTRIBUTES } from '@swinface/postprocessing';
 import { expect, test } from 'vitest';
-import { faceLabel, isShown, lines, type ReportedFace, reportedFace, summary } from '../../src/report.js';
+import { faceLabel, isShown, lines, type ReportedFace, reportedFace, summary } from '../../src/results/report.js';
 import { ar } from '../../src/strings/ar.js';
 import { en } from '../../src/strings/en.js';
 import { type AttributeName, VALUE_LADEN } from '../../src/value-laden.js';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { explainStrings } from '../../src/explanation/strings.js';
 import { ar } from '../../src/strings/ar.js';
 import { de } from '../../src/strings/de.js';
 import { en } from '../../src/strings/en.js';
-import { explainStrings } from '../../src/strings/explain.js';
 import { stringsFor } from '../../src/strings/index.js';
 
 /** Paths of all words of a language; functions count as one. */

@@ -65,8 +65,9 @@ export function strongestPlace(
   { map, side }: Pick<TaskExplanation, 'map' | 'side'>,
   { mirrored = false } = {},
 ): Place | undefined {
-  const most = map.reduce((best, value, i) => (value > (map[best] ?? 0) ? i : best), 0);
-  if ((map[most] ?? 0) === 0) return undefined;
+  const strongest = Math.max(...map);
+  if (!(strongest > 0)) return undefined;
+  const most = map.indexOf(strongest);
   const third = (at: number) => Math.floor((3 * at) / side) as 0 | 1 | 2;
   const column = most % side;
   return { row: third(Math.floor(most / side)), column: third(mirrored ? side - 1 - column : column) };

@@ -9,8 +9,8 @@ export interface Moment {
 }
 
 /**
- * Keeps the frame that a video shows now, and looks for a face in it where it was last: what the stream told of it is
- * of an earlier frame, and an average.
+ * Keeps the frame that a video shows now, and looks for a face in it where it was last: the stream's results are of an
+ * earlier frame, and averaged.
  *
  * @throws as `FaceAnalyzer.analyze`
  */

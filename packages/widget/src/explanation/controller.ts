@@ -1,8 +1,8 @@
 import type { TaskExplanation } from 'swinface';
-import type { WidgetAnalyzer } from './engine.js';
+import type { WidgetAnalyzer } from '../engine.js';
+import { explainable, type ReportedFace } from '../results/report.js';
 import { drawHeatMap, type Place, strongestPlace } from './heat-map.js';
 import { lookAgain } from './look-again.js';
-import { explainable, type ReportedFace } from './report.js';
 
 /** What the network looked at, as far as it is known. */
 export interface Explained {
@@ -44,7 +44,7 @@ interface Subject {
 }
 
 /** Works out explanations, one face and one task at a time, when a person asks. */
-export class Explainer {
+export class ExplanationController {
   #asked: { readonly question: Question; readonly subject: Promise<Subject> } | undefined;
   #control = new AbortController();
   #shown: Explained | undefined;
@@ -52,8 +52,8 @@ export class Explainer {
   #task = '';
 
   /**
-   * @param onChange told what to show; undefined for nothing
-   * @param onFailure told what went wrong
+   * @param onChange called with what to show; undefined for nothing
+   * @param onFailure called with the error
    */
   constructor(
     private readonly onChange: (shown: Explained | undefined) => void,

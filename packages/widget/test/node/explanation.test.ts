@@ -1,19 +1,19 @@
 import type { Face, FaceExplanation, TaskExplanation } from 'swinface';
 import { expect, test, vi } from 'vitest';
 import type { WidgetAnalyzer } from '../../src/engine.js';
-import { type Explained, Explainer } from '../../src/explaining.js';
-import { said } from '../../src/explanation-view.js';
-import { strongestPlace } from '../../src/heat-map.js';
-import { nearest } from '../../src/nearest.js';
-import { explainable } from '../../src/report.js';
+import { type Explained, ExplanationController } from '../../src/explanation/controller.js';
+import { strongestPlace } from '../../src/explanation/heat-map.js';
+import { nearest } from '../../src/explanation/nearest.js';
+import { said } from '../../src/explanation/view.js';
+import { explainable } from '../../src/results/report.js';
 import { ar } from '../../src/strings/ar.js';
 import { de } from '../../src/strings/de.js';
 import { en } from '../../src/strings/en.js';
 
 // The subject of a picture is the picture itself: only videos need a canvas.
 vi.stubGlobal('HTMLVideoElement', class {});
-vi.mock('../../src/heat-map.js', async (original) => ({
-  ...(await original<typeof import('../../src/heat-map.js')>()),
+vi.mock('../../src/explanation/heat-map.js', async (original) => ({
+  ...(await original<typeof import('../../src/explanation/heat-map.js')>()),
   drawHeatMap: () => ({}),
 }));
 
@@ -65,7 +65,7 @@ test('only what a person asks last is shown, computed for that face’s points',
   const { analyzer, explain, calls } = slowAnalyzer();
   const shown: (Explained | undefined)[] = [];
   const failures: unknown[] = [];
-  const explainer = new Explainer(
+  const explainer = new ExplanationController(
     (explained) => void shown.push(explained),
     (error) => void failures.push(error),
   );
@@ -102,7 +102,7 @@ test('only what a person asks last is shown, computed for that face’s points',
 test('a failure is told once, and an analyzer that finds no face is no failure', async () => {
   const shown: (Explained | undefined)[] = [];
   const failures: unknown[] = [];
-  const explainer = new Explainer(
+  const explainer = new ExplanationController(
     (explained) => void shown.push(explained),
     (error) => void failures.push(error),
   );

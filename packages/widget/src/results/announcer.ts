@@ -2,7 +2,7 @@
 export interface Announcer {
   /** Says this at once if the last words are long enough ago, else later, unless something newer comes. */
   say(text: string): void;
-  /** Drops what waits to be said, and forgets what was: whoever speaks next may find other words in the region. */
+  /** Drops what waits to be said, and forgets what was said: the same words are spoken again after this. */
   hush(): void;
 }
 

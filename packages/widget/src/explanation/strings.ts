@@ -1,4 +1,4 @@
-import type { ExplainStrings } from './types.js';
+import type { ExplainStrings } from '../strings/types.js';
 
 /** Words that are loaded when a person asks what the network looked at, by language. */
 const en: ExplainStrings = {
@@ -63,5 +63,5 @@ const ar: ExplainStrings = {
 
 const LANGUAGES: Readonly<Record<string, ExplainStrings>> = { en, de, ar };
 
-/** @param locale of the widget's words; English where nobody translated them */
+/** @param locale of the widget's words; English where there is no translation */
 export const explainStrings = (locale: string): ExplainStrings => LANGUAGES[locale] ?? en;

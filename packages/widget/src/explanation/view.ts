@@ -1,8 +1,8 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Explained, Outcome } from './explaining.js';
-import { explainStrings } from './strings/explain.js';
-import type { ExplainStrings, Strings } from './strings/types.js';
-import type { AttributeName } from './value-laden.js';
+import type { ExplainStrings, Strings } from '../strings/types.js';
+import type { AttributeName } from '../value-laden.js';
+import type { Explained, Outcome } from './controller.js';
+import { explainStrings } from './strings.js';
 
 /** What a task is called: an attribute has no name but the answer yes. */
 export function taskName(task: string, strings: Strings): string {

@@ -14,6 +14,12 @@ function svg<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
+/** Pixels of a picture. */
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Faces drawn over a photo or a video: corner ticks and a number for each, a grease-pencil ring for the chosen one. */
 export interface Overlay {
   readonly element: SVGSVGElement;
@@ -22,7 +28,7 @@ export interface Overlay {
    *
    * @param size of the picture that the faces' coordinates refer to, in pixels
    */
-  draw(faces: readonly OverlayFace[], size: { readonly width: number; readonly height: number }): void;
+  draw(faces: readonly OverlayFace[], size: PictureSize): void;
   /** Takes all marks away. */
   clear(): void;
 }
@@ -32,7 +38,7 @@ export interface OverlayFace {
   readonly face: Face;
   /** Number shown beside it. */
   readonly label: string;
-  /** Shown after the number, where somebody knows the face. */
+  /** Shown after the number; undefined for a face without a name. */
   readonly name?: string | undefined;
   readonly selected: boolean;
 }
@@ -69,9 +75,11 @@ function pencilRing({ x, y, width, height }: Rect): string {
 /** All landmarks as one path of zero-length strokes, which round caps turn into dots. */
 function dots({ landmarks = new Float32Array() }: Face, mirror: (x: number) => number): string {
   let path = '';
-  for (let i = 0; i + 2 < landmarks.length; i += 3) {
-    path += `M${mirror(landmarks[i] ?? 0).toFixed(1)} ${(landmarks[i + 1] ?? 0).toFixed(1)}h0`;
-  }
+  // x, y and depth of each.
+  landmarks.forEach((value, i) => {
+    if (i % 3 === 0) path += `M${mirror(value).toFixed(1)}`;
+    if (i % 3 === 1) path += ` ${value.toFixed(1)}h0`;
+  });
   return path;
 }
 
@@ -119,12 +127,7 @@ function shorten(text: SVGTextElement, letters: number, most: number): void {
  *
  * @param pixel a CSS pixel in pixels of the picture: words are as large over a large picture as over a small one
  */
-function arrange(
-  tags: readonly SVGGElement[],
-  boxes: readonly Rect[],
-  frame: { readonly width: number; readonly height: number },
-  pixel: number,
-): void {
+function arrange(tags: readonly SVGGElement[], boxes: readonly Rect[], frame: PictureSize, pixel: number): void {
   const letters = LABEL.letters * pixel;
   const height = LABEL.height * pixel;
   const padding = LABEL.padding * pixel;
@@ -164,10 +167,10 @@ export function createOverlay(onSelect: (label: string) => void, { mirrored = fa
     const label = hit?.getAttribute('data-face');
     if (label) onSelect(label);
   });
-  let shown: readonly [readonly OverlayFace[], { readonly width: number; readonly height: number }] | undefined;
+  let shown: readonly [readonly OverlayFace[], PictureSize] | undefined;
   let drawnAt = 0;
   /** A CSS pixel in pixels of the picture. */
-  const pixelOf = ({ width, height }: { readonly width: number; readonly height: number }): number => {
+  const pixelOf = ({ width, height }: PictureSize): number => {
     const { clientWidth, clientHeight } = element;
     return clientWidth > 0 && clientHeight > 0 ? Math.max(width / clientWidth, height / clientHeight) : width / 1000;
   };

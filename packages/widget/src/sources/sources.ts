@@ -1,15 +1,10 @@
 import type { Timings } from 'swinface';
+import { Problem, type WidgetAnalyzer } from '../engine.js';
+import type { PictureSize } from '../results/overlay.js';
+import type { ReportedFace } from '../results/report.js';
+import { cameraState } from '../states.js';
+import type { Strings } from '../strings/types.js';
 import { type Camera, cameraIsOffered, openCamera } from './camera.js';
-import { Problem, type WidgetAnalyzer } from './engine.js';
-import type { ReportedFace } from './report.js';
-import { cameraState } from './states.js';
-import type { Strings } from './strings/types.js';
-
-/** Pixels of a picture. */
-export interface PictureSize {
-  readonly width: number;
-  readonly height: number;
-}
 
 /** What the sources need of the widget around them. */
 export interface Stage {

@@ -1,23 +1,23 @@
 import type { LitElement, TemplateResult } from 'lit';
-import type { Explained, Explainer, Question } from './explaining.js';
-import type { explanationView } from './explanation-view.js';
-import type { Strings } from './strings/types.js';
+import type { Strings } from '../strings/types.js';
+import type { Explained, ExplanationController, Question } from './controller.js';
+import type { explanationView } from './view.js';
 
 /** What shows an explanation, loaded. */
 interface Loaded {
-  readonly explainer: Explainer;
+  readonly controller: ExplanationController;
   readonly view: typeof explanationView;
 }
 
 /** Lets a person ask what the network looked at. The code that answers is loaded with the first question. */
-export class Asking {
+export class ExplanationLoader {
   #loaded: Loaded | undefined;
   #shown: Explained | undefined;
 
   /**
    * @param host updated when there is something else to show
-   * @param onExplained told what was worked out
-   * @param onFailure told what went wrong
+   * @param onExplained called with each explanation
+   * @param onFailure called with the error
    */
   constructor(
     private readonly host: LitElement,
@@ -37,12 +37,12 @@ export class Asking {
     } catch (error) {
       return this.onFailure(error);
     }
-    if (isCurrent()) await this.#loaded.explainer.ask(question);
+    if (isCurrent()) await this.#loaded.controller.ask(question);
   }
 
   /** Takes the explanation away. */
   close(): void {
-    this.#loaded?.explainer.close();
+    this.#loaded?.controller.close();
   }
 
   /** @param onClose called when a person has seen enough */
@@ -51,13 +51,13 @@ export class Asking {
   }
 
   readonly #choose = (event: Event): void =>
-    void this.#loaded?.explainer.choose((event.target as HTMLSelectElement).value);
+    void this.#loaded?.controller.choose((event.target as HTMLSelectElement).value);
 
   async #load(): Promise<Loaded> {
-    const { Explainer, explanationStyles, explanationView: view } = await import('./explanation.js');
+    const { ExplanationController, explanationStyles, explanationView: view } = await import('./explanation.js');
     if (explanationStyles.styleSheet) this.host.shadowRoot?.adoptedStyleSheets.push(explanationStyles.styleSheet);
-    const explainer = new Explainer((shown) => this.#show(shown), this.onFailure);
-    return { explainer, view };
+    const controller = new ExplanationController((shown) => this.#show(shown), this.onFailure);
+    return { controller, view };
   }
 
   #show(shown: Explained | undefined): void {

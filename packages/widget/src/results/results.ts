@@ -1,8 +1,7 @@
+import type { Strings } from '../strings/types.js';
 import { type Announcer, createAnnouncer } from './announcer.js';
-import { createOverlay, type Overlay } from './overlay.js';
+import { createOverlay, type Overlay, type PictureSize } from './overlay.js';
 import { faceLabel, type ReportedFace, summary } from './report.js';
-import type { PictureSize } from './sources.js';
-import type { Strings } from './strings/types.js';
 
 /** Words that change faster than this cannot be read. */
 const SHOW_EVERY_MS = 250;

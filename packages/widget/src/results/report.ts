@@ -1,6 +1,6 @@
 import type { Face, TrackedFace } from 'swinface';
-import type { Strings } from './strings/types.js';
-import { type AttributeName, VALUE_LADEN } from './value-laden.js';
+import type { Strings } from '../strings/types.js';
+import { type AttributeName, VALUE_LADEN } from '../value-laden.js';
 
 /** A face as the widget reports it: `id` only for videos, identity and value-laden attributes only on request. */
 export type ReportedFace = Face & Partial<Pick<TrackedFace, 'id'>>;
@@ -12,7 +12,7 @@ export const isShown = (output: string, asked: readonly string[] | undefined): b
 const kept = <T>(record: Readonly<Partial<Record<AttributeName, T>>>, asked: readonly string[] | undefined) =>
   Object.fromEntries(Object.entries(record).filter(([name]) => isShown(name, asked))) as typeof record;
 
-/** The face without what nobody asked for. */
+/** The face without the outputs that are not shown. */
 export function reportedFace(face: ReportedFace, asked: readonly string[] | undefined): ReportedFace {
   const { embedding, age, gender, expression, extra, ...rest } = face;
   return {
@@ -88,7 +88,7 @@ export function summary(faces: readonly ReportedFace[], strings: Strings): strin
   return [strings.faces(faces.length), ...each].join('. ');
 }
 
-/** How far the model is, where anybody knows. */
+/** How far loading the model is, as a share where that is known. */
 export function loadingStatus(progress: number | 'busy', { loadingModel, loadingShare, locale }: Strings): string {
   if (progress === 'busy') return loadingModel;
   return loadingShare(new Intl.NumberFormat(locale, { style: 'percent' }).format(progress));
