@@ -1,11 +1,10 @@
 import { basename, dirname } from 'node:path';
 import {
-  assembleWeights,
-  foldWeights,
   type HostTensor,
   InvalidInputError,
   type ModelConfig,
   type ModelPassport,
+  networkOf,
   placedTasks,
   RECOGNITION,
   selectOutputs,
@@ -13,9 +12,9 @@ import {
   type WeightMap,
 } from '@swinface/core';
 import { exportOnnxParts } from '@swinface/core/onnx';
+import { StagedFiles } from '../files/durable.js';
 import { type FittedWeights, fitWeights } from './fit.js';
 import { type WeightFile, withWeightFile } from './open.js';
-import { StagedFiles } from './staged-files.js';
 import type { Ignored } from './tensors.js';
 import { writeModel } from './write-model.js';
 import { writePytorch } from './write-pytorch.js';
@@ -34,7 +33,7 @@ export interface ConvertOptions {
   readonly out: string;
   /** `swinface`: a manifest and shards, as pages load them; the default. */
   readonly to?: ConvertFormat;
-  /** The network; by default the one in the file's manifest, else the preset that the tensors fit. */
+  /** The network; by default the one in the file's manifest, else the one whose sizes the tensors have. */
   readonly config?: ModelConfig;
   /** Terms of the weights, for the manifest. */
   readonly licence?: string;
@@ -57,7 +56,7 @@ const EXTENSIONS: Readonly<Record<ConvertFormat, string>> = {
   safetensors: '.safetensors',
   onnx: '.onnx',
 };
-const UNKNOWN_LICENCE = 'Unknown: ask whoever made these weights before you use them.';
+const UNKNOWN_LICENCE = 'Unknown: ask the makers of these weights before you use them.';
 
 /**
  * Turns weights of one kind of file into another. Values are float32 and otherwise unchanged; nothing is folded, except in
@@ -108,8 +107,7 @@ const WRITERS: Readonly<Record<ConvertFormat, (job: Job) => Promise<unknown>>> =
   safetensors: ({ staged, base, fitted }) =>
     staged.add(`${base}.safetensors`, (file) => writeSafetensorsFile(file, tensorShapes(fitted.config), fitted.read)),
   onnx: async ({ staged, base, fitted }) => {
-    const selection = selectOutputs(fitted.config);
-    const parts = exportOnnxParts(selection, foldWeights(assembleWeights(selection, await readAll(fitted))));
+    const parts = exportOnnxParts(networkOf(selectOutputs(fitted.config)).folded, await readAll(fitted));
     await staged.add(`${base}.onnx`, async (file) => {
       for (const part of parts) await file.write(part);
     });

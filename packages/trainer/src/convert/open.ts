@@ -1,7 +1,7 @@
 import { InvalidInputError, type Manifest, WeightsInvalidError } from '@swinface/core';
-import { loadModel } from '../evaluate/model-files.js';
-import { type ByteSource, FileSource } from './bytes.js';
-import { PickleObject, PickleTuple, type PickleValue } from './pickle.js';
+import { readModelFile } from '@swinface/core/node';
+import { type ByteSource, FileSource } from '../files/byte-source.js';
+import { type PickleDict, PickleObject, PickleTuple, type PickleValue } from './pickle.js';
 import { openPytorch, PickledTensor, type PytorchCheckpoint } from './pytorch.js';
 import { openSafetensors } from './safetensors-file.js';
 import type { Ignored, LazyTensor } from './tensors.js';
@@ -47,7 +47,7 @@ export async function openWeightFile(source: ByteSource, path: string): Promise<
   const head = await source.read(0, Math.min(source.size, 16));
   // First, because its first bytes are a length and may look like anything: below 2^32, then the brace that opens a header.
   if (startsWith(head.subarray(4), [0, 0, 0, 0, 0x7b])) {
-    return { format: 'safetensors', tensors: await openSafetensors(source), ignored: [] };
+    return { format: 'safetensors', tensors: withPlainNames(await openSafetensors(source)), ignored: [] };
   }
   if (startsWith(head, [0x50, 0x4b])) return fromPytorch(await openPytorch(source));
   if (startsWith(head, LEGACY_PYTORCH)) {
@@ -61,11 +61,17 @@ export async function openWeightFile(source: ByteSource, path: string): Promise<
   throw unknown(path, head.length === 0 ? 'an empty file' : `first bytes ${[...head.subarray(0, 8)].join(' ')}`);
 }
 
+function withPlainNames(tensors: ReadonlyMap<string, LazyTensor>): ReadonlyMap<string, LazyTensor> {
+  const plain = new Map([...tensors].map(([name, tensor]) => [plainName(name), tensor]));
+  if (plain.size === tensors.size) return plain;
+  throw new WeightsInvalidError('The file has tensors whose names differ by "module." or "_orig_mod." alone.');
+}
+
 const unknown = (path: string, actual: string) =>
   new InvalidInputError(`${path} is no weight file that can be read.`, { expected: ACCEPTED, actual });
 
 async function fromManifest(path: string): Promise<WeightFile> {
-  const { manifest, weights } = await loadModel(path);
+  const { manifest, weights } = await readModelFile(path);
   const tensors = new Map<string, LazyTensor>();
   for (const [name, { shape, data }] of weights) {
     tensors.set(name, { type: 'F32', shape, read: async () => data });
@@ -80,11 +86,17 @@ const STATE_DICTS: Readonly<Record<string, string>> = {
   state_dict_tss: 'tss',
   state_dict_om: 'om',
 };
-/** What DistributedDataParallel puts in front of names. */
-const MODULE = /^module\./;
+/** What DistributedDataParallel and torch.compile put in front of the names of a module. */
+const WRAPPERS = /(^|\.)(?:module\.|_orig_mod\.)+/g;
+const plainName = (name: string): string => name.replace(WRAPPERS, '$1');
+/** Keys under which training scripts put the weights beside other things, in the order in which they are looked for. */
+const NESTED = ['state_dict', 'model_state_dict', 'model', 'net'];
+const MAX_NESTING = 4;
 const TRAINING_ONLY: Readonly<Record<string, string>> = {
   state_dict_softmax_fc: 'the classifier of the training identities, which only training needs',
   state_optimizer: "the optimiser's state, which only training needs",
+  optimizer: "the optimiser's state, which only training needs",
+  optimizer_state_dict: "the optimiser's state, which only training needs",
   state_lr_scheduler: "the learning rate's schedule, which only training needs",
   epoch: "the training run's position",
   global_step: "the training run's position",
@@ -93,15 +105,9 @@ const TRAINING_ONLY: Readonly<Record<string, string>> = {
 
 /** @throws {WeightsInvalidError} if the checkpoint is neither laid out as the authors' nor one plain state_dict */
 export function fromPytorch(checkpoint: PytorchCheckpoint): WeightFile {
-  const root = checkpoint.value;
-  if (!(root instanceof Map)) {
-    throw new WeightsInvalidError('The checkpoint holds no weights by name.', {
-      expected: 'a dict of state_dicts, or one state_dict',
-      actual: describe(root),
-    });
-  }
   const tensors = new Map<string, LazyTensor>();
   const ignored: Ignored[] = [];
+  const root = weightsIn(checkpoint.value, ignored);
   const add = (name: string, tensor: PickledTensor) => {
     if (tensors.has(name)) throw new WeightsInvalidError(`The checkpoint has the tensor ${name} twice.`);
     tensors.set(name, checkpoint.lazy(name, tensor));
@@ -114,13 +120,34 @@ export function fromPytorch(checkpoint: PytorchCheckpoint): WeightFile {
     const name = String(key);
     if (Object.hasOwn(STATE_DICTS, name)) continue;
     // Beside the authors' parts nothing is a weight; without them the whole must be one state_dict.
-    if (parts.length === 0 && value instanceof PickledTensor) add(name.replace(MODULE, ''), value);
-    else {
-      const why = Object.hasOwn(TRAINING_ONLY, name) ? TRAINING_ONLY[name] : undefined;
-      ignored.push({ what: name, tensors: countTensors(value), why: why ?? 'not part of the network' });
-    }
+    if (parts.length === 0 && value instanceof PickledTensor) add(plainName(name), value);
+    else ignored.push(leftAside(name, value));
   }
   return { format: 'PyTorch checkpoint', tensors, ignored };
+}
+
+/** The dict that holds the weights: the whole checkpoint, or what it has under one of the usual keys. */
+function weightsIn(value: PickleValue, ignored: Ignored[], depth = 0): PickleDict {
+  if (!(value instanceof Map)) {
+    throw new WeightsInvalidError('The checkpoint holds no weights by name.', {
+      expected: 'a dict of state_dicts, or one state_dict',
+      actual: describe(value),
+      hint: 'If it is a module, save its state_dict() in PyTorch.',
+    });
+  }
+  const keys = [...value.keys()].map(String);
+  const isHere = keys.some((key) => Object.hasOwn(STATE_DICTS, key)) || [...value.values()].some(isTensor);
+  const inner = isHere || depth === MAX_NESTING ? undefined : NESTED.find((key) => value.get(key) instanceof Map);
+  if (inner === undefined) return value;
+  for (const [key, other] of value) if (key !== inner) ignored.push(leftAside(String(key), other));
+  return weightsIn(value.get(inner) ?? null, ignored, depth + 1);
+}
+
+const isTensor = (value: PickleValue): boolean => value instanceof PickledTensor;
+
+function leftAside(name: string, value: PickleValue): Ignored {
+  const why = Object.hasOwn(TRAINING_ONLY, name) ? TRAINING_ONLY[name] : undefined;
+  return { what: name, tensors: countTensors(value), why: why ?? 'not part of the network' };
 }
 
 /** Tensors of one of the authors' parts, by name. */
@@ -128,7 +155,7 @@ function stateDict(part: string, value: PickleValue): readonly (readonly [string
   if (!(value instanceof Map)) throw new WeightsInvalidError(`${part} is no state_dict but ${describe(value)}.`);
   return Array.from(value, ([key, tensor]) => {
     const name = String(key);
-    if (tensor instanceof PickledTensor) return [name.replace(MODULE, ''), tensor] as const;
+    if (tensor instanceof PickledTensor) return [plainName(name), tensor] as const;
     throw new WeightsInvalidError(`${part} holds ${describe(tensor)} as ${JSON.stringify(name.slice(0, 100))}.`, {
       expected: 'tensors',
     });

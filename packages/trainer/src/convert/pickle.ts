@@ -329,7 +329,7 @@ class Unpickler {
     return this.#container(call(args.items));
   }
 
-  /** State of an object: only ordered dicts have one (a module's version numbers), and nobody needs it. */
+  /** State of an object: only ordered dicts have one (a module's version numbers), which is not needed. */
   #build(): void {
     this.#pop();
     if (!(this.#top() instanceof Map)) throw refuse('it gives a state to something that has none');

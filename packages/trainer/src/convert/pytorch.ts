@@ -5,7 +5,8 @@
  * https://github.com/pytorch/pytorch/blob/main/torch/serialization.py, torch/_utils.py
  */
 import { sizeOf, WeightsInvalidError } from '@swinface/core';
-import type { ByteSource } from './bytes.js';
+import { at } from '@swinface/core/internal';
+import type { ByteSource } from '../files/byte-source.js';
 import { BYTES_PER_ELEMENT, decodeElements, type StoredType } from './dtypes.js';
 import { PickleGlobal, type PickleHost, PickleObject, PickleTuple, type PickleValue, unpickle } from './pickle.js';
 import type { LazyTensor } from './tensors.js';
@@ -68,7 +69,7 @@ function naturals(value: PickleValue | undefined, what: string): readonly number
 
 /** Elements from a tensor's first to its last, both counted; 0 if it has none. */
 const spanOf = ({ shape, strides }: Pick<PickledTensor, 'shape' | 'strides'>): number =>
-  shape.includes(0) ? 0 : shape.reduce((span, side, axis) => span + (side - 1) * (strides[axis] as number), 1);
+  shape.includes(0) ? 0 : shape.reduce((span, side, axis) => span + (side - 1) * at(strides, axis), 1);
 
 /** `torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks)`. */
 function rebuildTensor([storage, offset, size, stride]: readonly PickleValue[]): PickledTensor {
@@ -204,17 +205,17 @@ function gather({ shape, strides }: PickledTensor, stretch: Float32Array): Float
   const count = sizeOf(shape);
   if (isContiguous(shape, strides)) return stretch;
   const out = new Float32Array(count);
-  const at = shape.map(() => 0);
+  const place = shape.map(() => 0);
   let from = 0;
   for (let i = 0; i < count; i++) {
-    out[i] = stretch[from] as number;
+    out[i] = at(stretch, from);
     // The next coordinates: as an odometer turns.
     for (let axis = shape.length - 1; axis >= 0; axis--) {
-      from += strides[axis] as number;
-      at[axis] = (at[axis] as number) + 1;
-      if (at[axis] !== shape[axis]) break;
-      from -= (shape[axis] as number) * (strides[axis] as number);
-      at[axis] = 0;
+      from += at(strides, axis);
+      place[axis] = at(place, axis) + 1;
+      if (place[axis] !== shape[axis]) break;
+      from -= at(shape, axis) * at(strides, axis);
+      place[axis] = 0;
     }
   }
   return out;
@@ -223,7 +224,7 @@ function gather({ shape, strides }: PickledTensor, stretch: Float32Array): Float
 function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   let step = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
-    const side = shape[axis] as number;
+    const side = at(shape, axis);
     if (side !== 1 && strides[axis] !== step) return false;
     step *= side;
   }

@@ -1,6 +1,6 @@
 import { sizeOf, WeightsInvalidError } from '@swinface/core';
 import * as v from 'valibot';
-import type { ByteSource } from './bytes.js';
+import type { ByteSource } from '../files/byte-source.js';
 import { BYTES_PER_ELEMENT, decodeElements, type StoredType } from './dtypes.js';
 import type { LazyTensor } from './tensors.js';
 

@@ -1,5 +1,5 @@
 import { type HostTensor, type ModelPassport, packShards } from '@swinface/core';
-import type { StagedFiles } from './staged-files.js';
+import type { StagedFiles } from '../files/durable.js';
 
 /**
  * Writes weights as pages load them: float32 shards named by their hash and, last, `BASE.json`.
@@ -12,9 +12,6 @@ export async function writeModel(
   passport: Omit<ModelPassport, 'id'>,
   read: (name: string) => Promise<HostTensor>,
 ): Promise<void> {
-  const manifest = await packShards(base, passport, read, 'F32', (file, bytes) =>
-    files.add(file, (staged) => staged.write(bytes)),
-  );
-  const json = new TextEncoder().encode(`${JSON.stringify(manifest, null, 1)}\n`);
-  await files.add(`${base}.json`, (staged) => staged.write(json));
+  const manifest = await packShards(base, passport, read, 'F32', (file, bytes) => files.add(file, bytes));
+  await files.add(`${base}.json`, `${JSON.stringify(manifest, null, 1)}\n`);
 }

@@ -1,7 +1,7 @@
 /** Writes checkpoints as `torch.save` does, so that `torch.load(FILE, weights_only=True)` reads them. */
 import { crc32 } from 'node:zlib';
 import { type HostTensor, InvalidInputError, sizeOf } from '@swinface/core';
-import type { StagedFile } from './staged-files.js';
+import type { StagedFile } from '../files/durable.js';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 

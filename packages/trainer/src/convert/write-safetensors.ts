@@ -1,5 +1,5 @@
 import { type HostTensor, sizeOf } from '@swinface/core';
-import type { StagedFile } from './staged-files.js';
+import type { StagedFile } from '../files/durable.js';
 
 /** Writes weights as one safetensors file of float32 tensors, one tensor in memory at a time. */
 export async function writeSafetensorsFile(

@@ -5,7 +5,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { WeightsInvalidError } from '@swinface/core';
-import type { ByteSource } from './bytes.js';
+import type { ByteSource } from '../files/byte-source.js';
 
 const LOCAL_HEADER = 0x04034b50;
 const CENTRAL_HEADER = 0x02014b50;

@@ -1,12 +1,12 @@
-import type { Manifest, ManifestQuantisation } from '@swinface/core';
+import type { Manifest, ManifestQuantization } from '@swinface/core';
 import { EFFECT_HEADINGS, effectCells, metricLines } from './effects.js';
 
 const TYPES = { F32: 'float32', F16: 'float16', I8: 'int8, a step per row' } as const;
 
 /** The model card of rounded weights, as Markdown: what rounding changed, then the card of the weights before. */
-export function quantisedCard(manifest: Manifest, quantisation: ManifestQuantisation, before?: string): string {
+export function quantizedCard(manifest: Manifest, quantization: ManifestQuantization, before?: string): string {
   const { config, id, shards, licence } = manifest;
-  const { source, dtype, rounding, effects } = quantisation;
+  const { source, dtype, rounding, effects } = quantization;
   const megabytes = shards.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [

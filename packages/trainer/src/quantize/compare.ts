@@ -1,12 +1,12 @@
 import {
   dequantizeRows,
   type HostTensor,
-  type QuantisationEffect,
+  type QuantizationEffect,
   quantizeRows,
   storedAs,
   type WeightMap,
 } from '@swinface/core';
-import { loadModel } from '../evaluate/model-files.js';
+import { readModelFile } from '@swinface/core/node';
 import { normalizeWeights } from './normalize.js';
 import { type MeasureOptions, measure, moments } from './quantize.js';
 import { type RoundingPlan, roundWeights } from './round-weights.js';
@@ -16,7 +16,7 @@ export interface RoundingTrial {
   readonly label: string;
   /** Megabytes of the network's large matrices. */
   readonly megabytes: number;
-  readonly effects: readonly QuantisationEffect[];
+  readonly effects: readonly QuantizationEffect[];
 }
 
 /** Columns that share a step in 4 bits. */
@@ -49,7 +49,7 @@ export async function compareRoundings(
   options: MeasureOptions,
   onTrial: (trial: RoundingTrial) => void = () => {},
 ): Promise<RoundingTrial[]> {
-  const model = await loadModel(options.weights);
+  const model = await readModelFile(options.weights);
   const normal = normalizeWeights(model.manifest.config, model.weights);
   const known = await moments(model, normal, options);
   const largest = largestHalf(normal);

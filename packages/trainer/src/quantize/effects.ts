@@ -1,16 +1,16 @@
-import type { QuantisationEffect } from '@swinface/core';
+import type { QuantizationEffect } from '@swinface/core';
 import type { FaceAnalysis } from '@swinface/postprocessing';
 import type { Dataset, FaceSample } from '../data/samples.js';
 import { judgePredictions } from '../evaluate/dataset-report.js';
+import type { PairList } from '../evaluate/pairs.js';
 import type { Predictions, Predictor } from '../evaluate/predict.js';
-import { headlineMetrics } from '../model-card.js';
+import { headlineMetrics } from '../export/model-card.js';
 
 /** Faces of one set that models are compared on. */
 export interface ComparedFaces {
   readonly dataset: Dataset;
   readonly samples: readonly FaceSample[];
-  /** Contents of a list of pairs in LFW's format. */
-  readonly pairs?: string;
+  readonly pairs?: PairList;
 }
 
 /** What one model says of some faces, and how well it does. */
@@ -22,7 +22,7 @@ export interface Judgement {
 /** Runs a model on faces and judges its answers. */
 export async function judge(predictor: Predictor, { dataset, samples, pairs }: ComparedFaces): Promise<Judgement> {
   const predictions = await predictor.predict(dataset, samples, pairs !== undefined);
-  const report = judgePredictions(dataset.name, 'held-out', predictions, pairs);
+  const report = judgePredictions(dataset.name, 'held-out', predictions, pairs, []);
   return { predictions, metrics: headlineMetrics({ datasets: [report] }) };
 }
 
@@ -42,7 +42,7 @@ function answers({ gender, expression, attributes, extra }: FaceAnalysis): Recor
 const round = (value: number, digits: number) => Number(value.toFixed(digits));
 
 /** How the answers of one model differ from those of another on the same faces. */
-export function effect(set: string, before: Judgement, after: Judgement): QuantisationEffect {
+export function effect(set: string, before: Judgement, after: Judgement): QuantizationEffect {
   const faces = before.predictions.samples.length;
   const changed: Record<string, number> = {};
   let years = 0;
@@ -74,7 +74,7 @@ export function effect(set: string, before: Judgement, after: Judgement): Quanti
   };
 }
 
-function cosines(before: Predictions, after: Predictions): QuantisationEffect['cosine'] {
+function cosines(before: Predictions, after: Predictions): QuantizationEffect['cosine'] {
   const { dims, embeddings } = before;
   const count = before.samples.length;
   if (dims === 0) return undefined;
@@ -93,14 +93,14 @@ function cosines(before: Predictions, after: Predictions): QuantisationEffect['c
 }
 
 /** The task whose answers changed most often. */
-export function mostChanged({ changed }: QuantisationEffect): readonly [task: string, share: number] {
+export function mostChanged({ changed }: QuantizationEffect): readonly [task: string, share: number] {
   return Object.entries(changed).reduce((most, entry) => (entry[1] > most[1] ? entry : most), ['', 0]);
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
 
 /** One effect as cells: set, faces, cosine, changed answers, age. */
-export function effectCells(effect: QuantisationEffect): string[] {
+export function effectCells(effect: QuantizationEffect): string[] {
   const { set, faces, cosine, changed, age } = effect;
   const shares = Object.values(changed);
   const mean = shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
@@ -118,7 +118,7 @@ export function effectCells(effect: QuantisationEffect): string[] {
 export const EFFECT_HEADINGS = ['set', 'faces', 'embedding cosine', 'answers changed', 'age moved, years'] as const;
 
 /** Changes of held-out figures, each with its unit: shares in points of a hundred. */
-export function metricLines({ metrics }: QuantisationEffect): string[] {
+export function metricLines({ metrics }: QuantizationEffect): string[] {
   const signed = (value: number, digits: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(digits)}`;
   return Object.entries(metrics).map(([name, change]) =>
     name.endsWith('error') ? `${name} ${signed(change, 3)} years` : `${name} ${signed(100 * change, 2)} points`,

@@ -1,11 +1,11 @@
+import { CROP_SIZE } from '@swinface/geometry';
 import { cropSamples } from '../data/cache.js';
 import { ARCFACE_CROP, writeInput } from '../data/crop.js';
 import { type FaceSample, readDataset } from '../data/samples.js';
-import { TEMPLATE_SIDE } from '../data/similarity.js';
 import { selectSplit } from '../evaluate/dataset-report.js';
-import { parsePairs } from '../evaluate/pairs.js';
+import { type PairList, parsePairs } from '../evaluate/pairs.js';
 
-const PIXELS = 3 * TEMPLATE_SIDE * TEMPLATE_SIDE;
+const PIXELS = 3 * CROP_SIZE * CROP_SIZE;
 
 /** At most `count` entries, evenly spread over the list. */
 export function spread<T>(list: readonly T[], count: number): T[] {
@@ -15,10 +15,8 @@ export function spread<T>(list: readonly T[], count: number): T[] {
 
 /**
  * Faces to compare two models on: the held-out part, evenly thinned; with pairs the faces of evenly chosen ones.
- *
- * @param pairs contents of a list of pairs in LFW's format
  */
-export function chooseFaces(samples: readonly FaceSample[], count: number, pairs?: string): FaceSample[] {
+export function chooseFaces(samples: readonly FaceSample[], count: number, pairs?: PairList): FaceSample[] {
   const held = selectSplit(samples, 'held-out');
   if (pairs === undefined) return spread(held, count);
   const chosen = spread(parsePairs(pairs, held).pairs, Math.floor(count / 2));

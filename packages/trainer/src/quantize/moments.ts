@@ -1,17 +1,13 @@
 import {
-  assembleWeights,
-  type HostTensor,
   InvalidInputError,
-  isHostTensor,
   type LinearWeights,
   type ModelConfig,
-  mapWeights,
+  networkOf,
   selectOutputs,
   storedAs,
-  swinFace,
   type WeightMap,
 } from '@swinface/core';
-import { OnnxGraph, OnnxOps, type OnnxValue, primitives as p } from '@swinface/core/onnx';
+import { OnnxGraph, OnnxOps, type OnnxValue, primitives as p, recordOnnx } from '@swinface/core/onnx';
 import { Tensor } from 'onnxruntime-node';
 import { createSession } from '../engine/device.js';
 
@@ -55,22 +51,6 @@ class MomentOps extends OnnxOps {
   }
 }
 
-/** Checkpoint names of the matrices at a path of the assembled record, in stacking order; none for the gate. */
-function checkpointNames(path: string, subnets: readonly number[]): string[] {
-  const each = (name: (subnet: number) => string) => subnets.map(name);
-  const [part, kind, index] = path.split('.');
-  if (part === 'recognition') return [`backbone.${path.slice(part.length + 1)}`];
-  if (part !== 'subnets') return [`backbone.${path}`];
-  switch (kind) {
-    case 'convs':
-      return each((s) => `fam.nets.${s}.conv.convs.${index}.weight`);
-    case 'tss':
-      return each((s) => `tss.nets.${s}.feature.${index === '0' ? 0 : 3}.weight`);
-    default:
-      return [];
-  }
-}
-
 /**
  * Runs faces through the network and sums x x^T of the inputs of every matrix that is stored as int8.
  *
@@ -95,16 +75,12 @@ export async function inputMoments(
   }
   const graph = new OnnxGraph();
   const input = graph.input('image', [BATCH, 3, image, image]);
-  const constants = mapWeights<HostTensor, OnnxValue>(
-    assembleWeights(selection, weights),
-    isHostTensor,
-    ({ data, shape }, path) => graph.constant(data, shape, path),
-  );
+  const network = networkOf(selection);
   const ops = new MomentOps(graph);
-  swinFace(ops, selection, constants, input);
+  recordOnnx(network, weights, ops, input);
   const outputs: { output: string; names: string[] }[] = [];
   for (const [path, values] of ops.moments) {
-    const names = checkpointNames(path, selection.subnets);
+    const names = [...(network.weights.get(path)?.sources.keys() ?? [])];
     const shape = weights.get(names[0] ?? '')?.shape ?? [];
     if (storedAs(names[0] ?? '', shape, 'I8') !== 'I8') continue;
     for (const value of values) {

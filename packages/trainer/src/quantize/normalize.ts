@@ -1,9 +1,9 @@
 import {
-  assembleWeights,
   BATCH_NORM_EPSILON,
-  foldWeights,
   type HostTensor,
   type ModelConfig,
+  networkOf,
+  type SwinConfig,
   selectOutputs,
   type WeightMap,
 } from '@swinface/core';
@@ -16,7 +16,7 @@ const LARGEST_MOVE = 128;
 
 /**
  * What each channel's factor moves by: its magnitude about the middle of all. Channels too weak to be in reach do not count;
- * what is left of their factor makes a column small, which harms nobody.
+ * what is left of their factor makes a column small, which does no harm.
  */
 function movedFactors(scale: Float32Array): Float32Array {
   const sizes = scale.map(Math.abs);
@@ -39,17 +39,24 @@ export function normalizeWeights(config: ModelConfig, weights: WeightMap): Map<s
   const put = (name: string, shape: readonly number[], data: ArrayLike<number>) =>
     result.set(name, { shape, data: Float32Array.from(data) });
 
-  config.depths.forEach((depth, stage) => {
-    const layer = `backbone.layers.${stage}`;
-    for (let b = 0; b < depth; b++) {
-      absorb(`${layer}.blocks.${b}.norm1`, `${layer}.blocks.${b}.attn.qkv`);
-      absorb(`${layer}.blocks.${b}.norm2`, `${layer}.blocks.${b}.mlp.fc1`);
-    }
-    if (stage < 3) absorbWithoutBias(`${layer}.downsample.norm`, `${layer}.downsample.reduction`);
-  });
-  recognition();
+  // A MobileFaceNet's norms were folded before it came here.
+  if (!config.trunk) {
+    swin(config);
+    recognition();
+  }
   subnets();
   return result;
+
+  function swin({ depths }: SwinConfig): void {
+    depths.forEach((depth, stage) => {
+      const layer = `backbone.layers.${stage}`;
+      for (let b = 0; b < depth; b++) {
+        absorb(`${layer}.blocks.${b}.norm1`, `${layer}.blocks.${b}.attn.qkv`);
+        absorb(`${layer}.blocks.${b}.norm2`, `${layer}.blocks.${b}.mlp.fc1`);
+      }
+      if (stage < 3) absorbWithoutBias(`${layer}.downsample.norm`, `${layer}.downsample.reduction`);
+    });
+  }
 
   /** linear(layerNorm(x)): the scale into the columns, the shift into the bias. */
   function absorb(norm: string, linear: string): void {
@@ -115,9 +122,11 @@ export function normalizeWeights(config: ModelConfig, weights: WeightMap): Map<s
 
   /** LayerNorm, identity, identity, one matrix, a shift. */
   function recognition(): void {
-    const head = foldWeights(assembleWeights(selectOutputs(config, ['Recognition']), weights)).recognition;
-    const affine = head?.feature[0];
-    if (!head || !affine) return;
+    const network = networkOf(selectOutputs(config, ['Recognition'])).folded;
+    const head = network.heads((_, recipe) => recipe.make(tensor)).recognition;
+    if (!head || !('feature' in head)) return;
+    const [affine] = head.feature;
+    if (!affine) return;
     const [outputs, inputs] = affine.weight.shape as [number, number];
     const bias = affine.bias?.data ?? new Float32Array(outputs);
     result.set('backbone.feature.2.weight', affine.weight);

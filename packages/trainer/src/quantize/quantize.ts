@@ -7,18 +7,19 @@ import {
   InvalidInputError,
   type LoadedModel,
   type Manifest,
-  type ManifestQuantisation,
+  type ManifestQuantization,
   type ModelPassport,
   packModel,
   packShards,
-  type QuantisationEffect,
+  type QuantizationEffect,
   readWeights,
 } from '@swinface/core';
-import { StagedFiles } from '../convert/staged-files.js';
+import { readModelFile } from '@swinface/core/node';
 import { readDataset } from '../data/samples.js';
-import { loadModel } from '../evaluate/model-files.js';
+import { readPairs } from '../evaluate/pairs.js';
 import { Predictor } from '../evaluate/predict.js';
-import { quantisedCard } from './card.js';
+import { StagedFiles } from '../files/durable.js';
+import { quantizedCard } from './card.js';
 import { type ComparedFaces, effect, type Judgement, judge } from './effects.js';
 import { calibrationImages, chooseFaces } from './faces.js';
 import { inputMoments } from './moments.js';
@@ -78,17 +79,17 @@ export async function quantize(options: QuantizeOptions): Promise<{ path: string
       actual: out,
     });
   }
-  const model = await loadModel(path);
+  const model = await readModelFile(path);
   const dtype = STORAGE_TYPES[to];
   const normal = normalizeWeights(model.manifest.config, model.weights);
   const compensate = dtype === 'I8' && calibrate.length > 0;
   if (dtype === 'I8' && !compensate) print('Without faces to calibrate by, each weight goes to its nearest step.');
   const rounded = compensate ? roundWeights(normal, () => PLAN, await moments(model, normal, options)) : normal;
-  const { id: source, quantisation: _, ...passport } = model.manifest;
+  const { id: source, quantization: _, ...passport } = model.manifest;
   const files = await packModel(base, { ...passport, id: source }, rounded, dtype);
   const stored = await readWeights(files.manifest, async ({ file }) => files.files.get(file) ?? new Uint8Array());
   const effects = await measure(model, options, async (comparison) => comparison(stored));
-  const quantisation: ManifestQuantisation = {
+  const quantization: ManifestQuantization = {
     source,
     dtype,
     rounding: compensate ? 'compensated' : 'nearest',
@@ -98,16 +99,12 @@ export async function quantize(options: QuantizeOptions): Promise<{ path: string
   const before = await sourceCard(path, model.manifest);
   let manifest: Manifest | undefined;
   await StagedFiles.write(dirname(out), async (staged) => {
-    const described: Omit<ModelPassport, 'id'> = { ...passport, modelCard: card, quantisation };
+    const described: Omit<ModelPassport, 'id'> = { ...passport, modelCard: card, quantization };
     const read = async (name: string): Promise<HostTensor> =>
       rounded.get(name) ?? { shape: [], data: new Float32Array() };
-    manifest = await packShards(base, described, read, dtype, (file, bytes) =>
-      staged.add(file, (target) => target.write(bytes)),
-    );
-    const texts = { [card]: quantisedCard(manifest, quantisation, before), [`${base}.json`]: json(manifest) };
-    for (const [file, text] of Object.entries(texts)) {
-      await staged.add(file, (target) => target.write(new TextEncoder().encode(text)));
-    }
+    manifest = await packShards(base, described, read, dtype, (file, bytes) => staged.add(file, bytes));
+    const texts = { [card]: quantizedCard(manifest, quantization, before), [`${base}.json`]: json(manifest) };
+    for (const [file, text] of Object.entries(texts)) await staged.add(file, text);
   });
   if (!manifest) throw new InvalidInputError(`${out} could not be written.`);
   const bytes = manifest.shards.reduce((sum, shard) => sum + shard.bytes, 0);
@@ -147,9 +144,9 @@ export async function measure<T>(
     threads = availableParallelism(),
     print = () => {},
   }: MeasureOptions,
-  versions: (compare: (weights: LoadedModel['weights']) => Promise<QuantisationEffect[]>) => Promise<T>,
+  versions: (compare: (weights: LoadedModel['weights']) => Promise<QuantizationEffect[]>) => Promise<T>,
 ): Promise<T> {
-  const list = pairs === undefined ? undefined : await readFile(pairs, 'utf8').catch(unreadable(pairs));
+  const list = pairs === undefined ? undefined : await readPairs(pairs);
   const sets: (ComparedFaces & { readonly before: Judgement })[] = [];
   const judgeAll = async <U>(
     weights: LoadedModel['weights'],
@@ -174,16 +171,12 @@ export async function measure<T>(
   });
   return versions((weights) =>
     judgeAll(weights, async (predictor) => {
-      const effects: QuantisationEffect[] = [];
+      const effects: QuantizationEffect[] = [];
       for (const set of sets) effects.push(effect(set.dataset.name, set.before, await judge(predictor, set)));
       return effects;
     }),
   );
 }
-
-const unreadable = (path: string) => (cause: unknown) => {
-  throw new InvalidInputError(`${path} cannot be read.`, { cause });
-};
 
 async function sourceCard(path: string, { modelCard }: Manifest): Promise<string | undefined> {
   if (modelCard === undefined) return undefined;

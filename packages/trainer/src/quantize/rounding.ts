@@ -43,8 +43,8 @@ export function prepareMoments(moments: Float32Array, columns: number, compensat
  * error of an output, e^T L D L^T e, is a sum of squares of e_k + sum_{j>k} L_jk e_j. From the last column to the first,
  * each is rounded to what makes its own square small.
  *
- * In 8 bits and one group the largest weight of a row always takes the outermost step, so that whoever rounds the
- * result again, by that rule, gets it back.
+ * In 8 bits and one group the largest weight of a row always takes the outermost step, so that rounding the
+ * result again, by that rule, gives it back.
  */
 export function roundMatrix(
   { shape, data }: HostTensor,
