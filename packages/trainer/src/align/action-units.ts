@@ -1,4 +1,4 @@
-import { ACTION_UNITS } from '../heads.js';
+import { ACTION_UNITS } from '../tasks/heads.js';
 
 type Blendshapes = Readonly<Record<string, number>>;
 
@@ -10,7 +10,7 @@ const both = (name: string) => (shapes: Blendshapes) =>
 const one = (name: string) => (shapes: Blendshapes) => shapes[name] ?? 0;
 
 /**
- * How strongly each action unit shows, told from MediaPipe's 52 blendshapes. The two vocabularies differ: where no
+ * How strongly each action unit shows, computed from MediaPipe's 52 blendshapes. The two vocabularies differ: where no
  * blendshape is the unit itself, the comment says what stands in. Pseudo-labels, never checked by a FACS coder.
  */
 const READINGS: Readonly<Record<(typeof ACTION_UNITS)[number], (shapes: Blendshapes) => number>> = {
@@ -18,7 +18,7 @@ const READINGS: Readonly<Record<(typeof ACTION_UNITS)[number], (shapes: Blendsha
   2: both('browOuterUp'),
   4: both('browDown'),
   5: both('eyeWide'),
-  // cheekSquint is always near zero in MediaPipe: raised cheeks are told from squinting while smiling.
+  // cheekSquint is always near zero in MediaPipe: raised cheeks are inferred from squinting while smiling.
   6: (shapes) => Math.max(both('cheekSquint')(shapes), Math.min(both('eyeSquint')(shapes), both('mouthSmile')(shapes))),
   7: both('eyeSquint'),
   9: both('noseSneer'),

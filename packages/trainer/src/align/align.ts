@@ -1,11 +1,13 @@
-import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { InvalidInputError } from '@swinface/core';
-import { type FaceSample, ImageFiles, readDataset } from '../data/samples.js';
-import type { FivePoints } from '../data/similarity.js';
+import type { Box, FivePoints } from '@swinface/geometry';
+import { type FaceSample, ImageFiles, jsonLines, readDataset } from '../data/samples.js';
+import { writeWhole } from '../files/durable.js';
+import { requireFile } from '../files/read.js';
+import { chosenLandmarks } from '../tasks/landmarks.js';
 import { actionUnits } from './action-units.js';
 import { AlignBrowser } from './browser.js';
-import { chosenLandmarks } from './landmarks.js';
 import type { PageFace } from './page/page.js';
 
 /** What to align and where to write the list. */
@@ -47,6 +49,7 @@ const BOX = 2.4;
  */
 export async function align(options: AlignOptions): Promise<AlignSummary> {
   const { out, model, labels = false, print = () => {} } = options;
+  await requireFile(model, "MediaPipe's face_landmarker.task", 'The guide on self-hosting says where it comes from.');
   const { folder, samples } = await openPhotos(options);
   const files = new ImageFiles(folder);
   const browser = await AlignBrowser.open(model);
@@ -81,10 +84,7 @@ export async function align(options: AlignOptions): Promise<AlignSummary> {
     await files.close();
   }
   if (aligned.length === 0) throw new InvalidInputError(`No face was found in ${samples.length} images.`);
-  await mkdir(dirname(resolve(out)), { recursive: true });
-  // Renamed into place, so that a broken write never looks like a list.
-  await writeFile(`${out}.part`, `${aligned.map((sample) => JSON.stringify(sample)).join('\n')}\n`);
-  await rename(`${out}.part`, out);
+  await writeWhole(out, jsonLines(aligned));
   return { images: samples.length, faces: aligned.length, without };
 }
 
@@ -111,7 +111,7 @@ async function facesOf(browser: AlignBrowser, files: ImageFiles, sample: FaceSam
   return faces.slice(0, 1);
 }
 
-function boxAround(points: FivePoints) {
+function boxAround(points: FivePoints): Box {
   const [left, right] = points;
   const x = points.reduce((sum, point) => sum + point[0], 0) / points.length;
   const y = points.reduce((sum, point) => sum + point[1], 0) / points.length;

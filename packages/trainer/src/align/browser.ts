@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UnsupportedDeviceError } from '@swinface/core';
+import type { Box } from '@swinface/geometry';
 import type { Browser, Page } from 'playwright-core';
 import type { InlineConfig, ViteDevServer } from 'vite';
 import type { AlignPage, PageFace } from './page/page.js';
@@ -85,7 +86,7 @@ export class AlignBrowser {
    *
    * @param box around the one face to look at; every face is searched for without it
    */
-  async locate(image: Uint8Array, box?: PageFace['box']): Promise<readonly PageFace[]> {
+  async locate(image: Uint8Array, box?: Box): Promise<readonly PageFace[]> {
     this.#image = image;
     return this.page.evaluate(
       async ([address, box]) => {

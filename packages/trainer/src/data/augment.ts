@@ -1,7 +1,7 @@
+import { CROP_SIZE, type Point } from '@swinface/geometry';
 import type { CropGeometry } from './crop.js';
 import { compress } from './jpeg.js';
 import type { Random } from './random.js';
-import { type Point, TEMPLATE_SIDE } from './similarity.js';
 
 /** How a face is varied in training; probabilities in 0 .. 1. */
 export interface Augmentation {
@@ -51,9 +51,9 @@ export const STANDARD_AUGMENTATION: Augmentation = Object.freeze<Augmentation>({
   erase: 0.25,
 });
 
-const SIDE = TEMPLATE_SIDE;
+const SIDE = CROP_SIZE;
 const AREA = SIDE * SIDE;
-const CENTRE = (SIDE - 1) / 2;
+const CENTRE = SIDE / 2;
 
 /** How a crop's pixels lie in the network's input: turned, scaled, shifted, mirrored. */
 export interface Placement {
@@ -64,7 +64,7 @@ export interface Placement {
   readonly shiftY: number;
   /** -1 where left and right are exchanged, else 1. */
   readonly mirror: number;
-  /** Middle of the crop. */
+  /** Middle of the crop in its pixels: half its side. */
   readonly middle: number;
 }
 
@@ -77,7 +77,7 @@ function drawPlacement({ side, scale }: CropGeometry, options: Augmentation, ran
   const mirror = random.uniform() < options.flip ? -1 : 1;
   const cos = (Math.cos(angle) * scale) / zoom;
   const sin = (Math.sin(angle) * scale) / zoom;
-  return { cos, sin, shiftX, shiftY, mirror, middle: (side - 1) / 2 };
+  return { cos, sin, shiftX, shiftY, mirror, middle: side / 2 };
 }
 
 /** A point of the crop in the pixels of the network's input. */
@@ -131,13 +131,12 @@ export class Augmenter {
   ): void {
     const limit = side - 1;
     for (let row = 0; row < SIDE; row++) {
-      const v = row - CENTRE - shiftY;
+      const v = row + 0.5 - CENTRE - shiftY;
       for (let col = 0; col < SIDE; col++) {
-        const u = (col - CENTRE - shiftX) * mirror;
-        let x = cos * u - sin * v + middle;
-        let y = sin * u + cos * v + middle;
-        x = Math.max(0, Math.min(limit, x));
-        y = Math.max(0, Math.min(limit, y));
+        const u = (col + 0.5 - CENTRE - shiftX) * mirror;
+        // Counted from the first pixel's centre; beyond the crop its edge repeats.
+        const x = Math.max(0, Math.min(limit, cos * u - sin * v + middle - 0.5));
+        const y = Math.max(0, Math.min(limit, sin * u + cos * v + middle - 0.5));
         const x0 = x >= limit ? limit - 1 : x | 0;
         const y0 = y >= limit ? limit - 1 : y | 0;
         const dx = x - x0;

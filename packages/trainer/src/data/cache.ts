@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
-import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { InvalidInputError } from '@swinface/core';
-import { type CropGeometry, cropToImage, decodeImage, warpCrop } from './crop.js';
+import { ARCFACE_TEMPLATE, applySimilarity, CROP_SIZE, type FivePoints, type Point } from '@swinface/geometry';
+import * as v from 'valibot';
+import { type ByteSink, openCacheFile } from '../files/cache-file.js';
+import { CROP_FORMAT, type CropGeometry, cropFace, decodeImage } from './crop.js';
 import { type Dataset, type FaceSample, ImageFiles } from './samples.js';
-import { ARCFACE_TEMPLATE, type FivePoints, type Point, TEMPLATE_SIDE } from './similarity.js';
 
-/** Raise when crops of the same list and geometry come out differently. */
-const FORMAT = 1;
 const CHUNK = 128;
 
 /** A face that could not be cropped, and why. */
@@ -17,20 +16,16 @@ export interface SkippedSample {
   readonly reason: string;
 }
 
-interface CacheRecord {
-  readonly digest: string;
-  readonly geometry: CropGeometry;
-  readonly count: number;
-  readonly skipped: readonly (SkippedSample & { readonly index: number })[];
-}
+/** What a cache's record says of its crops. */
+const detailsSchema = v.object({
+  skipped: v.array(v.object({ index: v.pipe(v.number(), v.safeInteger()), key: v.string(), reason: v.string() })),
+});
 
 /** The whole image as an ArcFace crop: the guess where a set has no points at all. */
 const wholeImage = (width: number, height: number): FivePoints => {
-  const scale = Math.min(width, height) / TEMPLATE_SIDE;
-  const at = ([x, y]: Point): Point => [
-    (x - TEMPLATE_SIDE / 2 + 0.5) * scale + (width - 1) / 2,
-    (y - TEMPLATE_SIDE / 2 + 0.5) * scale + (height - 1) / 2,
-  ];
+  const scale = Math.min(width, height) / CROP_SIZE;
+  const middle = { a: scale, b: 0, tx: (width - CROP_SIZE * scale) / 2, ty: (height - CROP_SIZE * scale) / 2 };
+  const at = (point: Point): Point => applySimilarity(middle, point);
   const [p0, p1, p2, p3, p4] = ARCFACE_TEMPLATE;
   return [at(p0), at(p1), at(p2), at(p3), at(p4)];
 };
@@ -40,6 +35,7 @@ const wholeImage = (width: number, height: number): FivePoints => {
  * Where points are null, the set's mean points stand in.
  *
  * @yields in order: the crop [side, side, C], or the reason why there is none.
+ * @throws {InvalidInputError} if an archive cannot be read
  */
 export async function* cropSamples(
   dataset: Dataset,
@@ -51,12 +47,13 @@ export async function* cropSamples(
     try {
       const image = await decodeImage(await files.read(sample), geometry.channels);
       const points = sample.points ?? dataset.meanPoints ?? wholeImage(image.width, image.height);
-      return { index, crop: warpCrop(image, cropToImage(points, geometry), geometry.side) };
+      return { index, crop: cropFace(image, points, geometry) };
     } catch (error) {
       return { index, reason: error instanceof Error ? error.message : String(error) };
     }
   };
   try {
+    await files.openArchives(samples);
     for (let at = 0; at < samples.length; at += CHUNK) {
       yield* await Promise.all(samples.slice(at, at + CHUNK).map((sample, i) => one(sample, at + i)));
     }
@@ -72,7 +69,7 @@ export class CropCache {
     readonly geometry: CropGeometry,
     /** Samples without a crop: corrupt images. */
     readonly skipped: ReadonlyMap<number, SkippedSample>,
-    private readonly file: number,
+    private readonly file: FileHandle,
   ) {}
 
   /** Bytes of one crop. */
@@ -81,9 +78,10 @@ export class CropCache {
   }
 
   /**
-   * Opens the cache in `folder`, filling it first if it is not there or belongs to another list or geometry.
+   * Opens the cache in `folder`, filling it first if it is not there, damaged, or of another list or geometry.
    *
    * @param onProgress called now and then with the number of samples done.
+   * @throws {InvalidInputError} if another process is filling the folder, or the disk is full
    */
   static async open(
     dataset: Dataset,
@@ -92,27 +90,23 @@ export class CropCache {
     onProgress?: (done: number, total: number) => void,
   ): Promise<CropCache> {
     const { side, scale, channels } = geometry;
-    const digest = createHash('sha256')
-      .update(`${FORMAT} ${dataset.digest} ${side} ${scale} ${channels}`)
+    const inputs = createHash('sha256')
+      .update(`${CROP_FORMAT} ${dataset.digest} ${side} ${scale} ${channels}`)
       .digest('hex');
-    const stem = join(folder, `${dataset.name}-${side}-${scale}-${channels}`);
-    let record: CacheRecord | undefined;
-    try {
-      record = JSON.parse(await readFile(`${stem}.json`, 'utf8')) as CacheRecord;
-    } catch {
-      record = undefined;
-    }
-    if (record?.digest !== digest) {
-      await mkdir(folder, { recursive: true });
-      record = await fill(dataset, geometry, digest, stem, onProgress);
-    }
-    const skipped = new Map(record.skipped.map(({ index, key, reason }) => [index, { key, reason }]));
-    return new CropCache(dataset, geometry, skipped, openSync(`${stem}.crops`, 'r'));
+    const { handle, details } = await openCacheFile({
+      folder,
+      name: `${dataset.name}-${side}-${scale}-${channels}.crops`,
+      inputs,
+      details: detailsSchema,
+      make: (file) => writeCrops(dataset, geometry, file, onProgress),
+    });
+    const skipped = new Map(details.skipped.map(({ index, key, reason }) => [index, { key, reason }]));
+    return new CropCache(dataset, geometry, skipped, handle);
   }
 
   /** Reads crop `index` into `into` ([side, side, C] bytes). */
   read(index: number, into: Uint8Array): void {
-    const got = readSync(this.file, into, 0, this.cropBytes, index * this.cropBytes);
+    const got = readSync(this.file.fd, into, 0, this.cropBytes, index * this.cropBytes);
     if (got !== this.cropBytes) {
       throw new InvalidInputError(
         `The crop cache of ${this.dataset.name} ends early; delete it to have it made again.`,
@@ -121,36 +115,31 @@ export class CropCache {
   }
 
   /** Closes the file. */
-  close(): void {
-    closeSync(this.file);
+  async close(): Promise<void> {
+    await this.file.close();
   }
 }
 
-async function fill(
+/** Writes every crop in the order of the list; a face that cannot be cropped is black and named in the record. */
+async function writeCrops(
   dataset: Dataset,
   geometry: CropGeometry,
-  digest: string,
-  stem: string,
+  file: ByteSink,
   onProgress?: (done: number, total: number) => void,
-): Promise<CacheRecord> {
-  const bytes = geometry.side ** 2 * geometry.channels;
+): Promise<v.InferOutput<typeof detailsSchema>> {
+  const empty = new Uint8Array(geometry.side ** 2 * geometry.channels);
   const skipped: { index: number; key: string; reason: string }[] = [];
-  // Under another name until whole: a killed run leaves no half-filled cache that looks finished.
-  const out = await open(`${stem}.crops.partial`, 'w');
-  try {
-    const empty = new Uint8Array(bytes);
-    for await (const item of cropSamples(dataset, dataset.samples, geometry)) {
-      if ('reason' in item) {
-        skipped.push({ index: item.index, key: dataset.samples[item.index]?.key ?? '', reason: item.reason });
-      }
-      await out.write('crop' in item ? item.crop : empty, 0, bytes, item.index * bytes);
-      if ((item.index + 1) % CHUNK === 0) onProgress?.(item.index + 1, dataset.samples.length);
+  for await (const item of cropSamples(dataset, dataset.samples, geometry)) {
+    if ('reason' in item) {
+      skipped.push({ index: item.index, key: dataset.samples[item.index]?.key ?? '', reason: item.reason });
     }
-  } finally {
-    await out.close();
+    await file.write('crop' in item ? item.crop : empty);
+    if ((item.index + 1) % CHUNK === 0) onProgress?.(item.index + 1, dataset.samples.length);
   }
-  await rename(`${stem}.crops.partial`, `${stem}.crops`);
-  const record: CacheRecord = { digest, geometry, count: dataset.samples.length, skipped };
-  await writeFile(`${stem}.json`, JSON.stringify(record));
-  return record;
+  if (skipped.length === dataset.samples.length) {
+    throw new InvalidInputError(`None of the images of ${dataset.name} can be read.`, {
+      actual: skipped[0]?.reason ?? 'an empty list',
+    });
+  }
+  return { skipped };
 }

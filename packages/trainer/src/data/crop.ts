@@ -1,22 +1,7 @@
 import { InvalidInputError } from '@swinface/core';
+import { CROP_SIZE, cropSampling, cropTransform, type FivePoints, workingSize } from '@swinface/geometry';
+import { cutCrop, type Raster } from '@swinface/geometry/warp';
 import sharp from 'sharp';
-import {
-  ARCFACE_TEMPLATE,
-  estimateSimilarity,
-  type FivePoints,
-  invertSimilarity,
-  type Point,
-  type Similarity,
-  TEMPLATE_SIDE,
-} from './similarity.js';
-
-/** Interleaved 8-bit pixels, [H, W, C] with C = 1 (grey) or 3 (RGB). */
-export interface Pixels {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: number;
-  readonly data: Uint8Array;
-}
 
 /**
  * Which square around an aligned face a crop shows: `side` pixels, `scale` of them per pixel of the 112 x 112 template,
@@ -28,92 +13,73 @@ export interface CropGeometry {
   readonly channels: 1 | 3;
 }
 
+/** Raise when crops of the same list and geometry come out differently: what was computed from older ones is made again. */
+export const CROP_FORMAT = 2;
+
 /** The ArcFace crop, RGB. */
-export const ARCFACE_CROP: CropGeometry = Object.freeze({ side: TEMPLATE_SIDE, scale: 1, channels: 3 });
+export const ARCFACE_CROP: CropGeometry = Object.freeze({ side: CROP_SIZE, scale: 1, channels: 3 });
+
+/** A decoded picture, upright, as a page decodes it. */
+export interface DecodedImage {
+  /** Size of the stored image in pixels, upright: points are in these, whatever the size of the working copy. */
+  readonly width: number;
+  readonly height: number;
+  /** The working copy: smaller where the image is beyond the limits of `workingSize`. */
+  readonly pixels: Raster;
+}
+
+/** Images beyond this many pixels (16,383 squared) are refused; a page's canvas ends there, too. */
+const MOST_PIXELS = 0x3fff ** 2;
 
 /**
- * Decodes WebP, JPEG, PNG ... to pixels without alpha.
+ * Decodes WebP, JPEG, PNG ... as a page does: turned upright as EXIF says, transparency laid over black, and shrunk where it is
+ * larger than a working copy may be, without ever having the whole of it in memory where the format allows.
  *
- * @throws {InvalidInputError} if the bytes are no image.
+ * @throws {InvalidInputError} if the bytes are no image, or one of more than 268 million pixels
  */
-export async function decodeImage(bytes: Uint8Array, channels: 1 | 3): Promise<Pixels> {
+export async function decodeImage(bytes: Uint8Array, channels: 1 | 3): Promise<DecodedImage> {
   try {
-    const image = sharp(bytes, { failOn: 'error' }).removeAlpha();
+    const image = sharp(bytes, { failOn: 'error', limitInputPixels: MOST_PIXELS, autoOrient: true });
+    const { autoOrient: stored } = await image.metadata();
+    const [width, height] = workingSize(stored.width, stored.height);
+    if (width !== stored.width || height !== stored.height) image.resize(width, height, { fit: 'fill' });
     const { data, info } = await image
+      .flatten()
       .toColourspace(channels === 1 ? 'b-w' : 'srgb')
       .raw()
       .toBuffer({ resolveWithObject: true });
-    if (info.channels === channels) return { width: info.width, height: info.height, channels, data };
-    if (info.channels !== 1) throw new Error(`decoded to ${info.channels} channels`);
-    const spread = new Uint8Array(data.length * channels);
-    for (let i = 0; i < spread.length; i++) spread[i] = data[Math.floor(i / channels)] ?? 0;
-    return { width: info.width, height: info.height, channels, data: spread };
+    const pixels = { data: info.channels === channels ? data : repeated(data, channels), width, height };
+    return { width: stored.width, height: stored.height, pixels };
   } catch (cause) {
-    throw new InvalidInputError('The image cannot be decoded.', { cause, actual: String(cause) });
+    throw new InvalidInputError('The image cannot be decoded.', {
+      expected: `an image of at most ${MOST_PIXELS} pixels`,
+      actual: cause instanceof Error ? cause.message : String(cause),
+      cause,
+    });
   }
 }
 
-/** The transform from a crop's pixels to the image's, for a face at `points`. */
-export function cropToImage(points: FivePoints, { side, scale }: CropGeometry): Similarity {
-  const centre = (TEMPLATE_SIDE - 1) / 2;
-  const toCrop = ([x, y]: Point): Point => [
-    (x - centre) * scale + (side - 1) / 2,
-    (y - centre) * scale + (side - 1) / 2,
-  ];
-  return invertSimilarity(estimateSimilarity(points, ARCFACE_TEMPLATE.map(toCrop)));
+/** Grey pixels as colour, since sharp decodes an image without colours to one channel, whatever it is asked for. */
+function repeated(grey: Uint8Array, channels: number): Uint8Array {
+  const spread = new Uint8Array(grey.length * channels);
+  for (let i = 0; i < spread.length; i++) spread[i] = grey[Math.floor(i / channels)] as number;
+  return spread;
 }
-
-/** Index into 0 .. size - 1 mirrored at the edges, so that crops beyond the image show its reflection. */
-const reflect = (index: number, size: number): number => {
-  if (size === 1) return 0;
-  const period = 2 * size - 2;
-  const wrapped = ((index % period) + period) % period;
-  return wrapped < size ? wrapped : period - wrapped;
-};
 
 /**
- * Cuts the crop that `toImage` describes: bilinear, averaging several taps a pixel where the image is finer than the crop.
- * Beyond the image it shows the mirrored image.
+ * The crop of a face, pixel for pixel what a page cuts out of the same picture.
  *
- * @returns interleaved pixels, [side, side, C].
+ * @param points in the pixels of the upright image
+ * @returns interleaved, [side, side, C]
+ * @throws {InvalidInputError} if the points cannot be aligned
  */
-export function warpCrop(image: Pixels, toImage: Similarity, side: number): Uint8Array {
-  const { width, height, channels, data } = image;
-  const { a, b, tx, ty } = toImage;
-  // Taps per crop pixel and axis: one bilinear tap covers about one image pixel.
-  const taps = Math.min(8, Math.max(1, Math.ceil(Math.hypot(a, b) - 0.25)));
-  const weight = 1 / (taps * taps);
-  const out = new Uint8Array(side * side * channels);
-  const sum = new Float64Array(channels);
-  for (let row = 0; row < side; row++) {
-    for (let col = 0; col < side; col++) {
-      sum.fill(0);
-      for (let t = 0; t < taps * taps; t++) {
-        const u = col + ((t % taps) + 0.5) / taps - 0.5;
-        const v = row + (Math.floor(t / taps) + 0.5) / taps - 0.5;
-        const x = a * u - b * v + tx;
-        const y = b * u + a * v + ty;
-        const x0 = Math.floor(x);
-        const y0 = Math.floor(y);
-        const dx = x - x0;
-        const dy = y - y0;
-        const inside = x0 >= 0 && y0 >= 0 && x0 + 1 < width && y0 + 1 < height;
-        const left = inside ? x0 : reflect(x0, width);
-        const right = inside ? x0 + 1 : reflect(x0 + 1, width);
-        const top = (inside ? y0 : reflect(y0, height)) * width;
-        const bottom = (inside ? y0 + 1 : reflect(y0 + 1, height)) * width;
-        for (let c = 0; c < channels; c++) {
-          const upper =
-            (data[(top + left) * channels + c] ?? 0) * (1 - dx) + (data[(top + right) * channels + c] ?? 0) * dx;
-          const lower =
-            (data[(bottom + left) * channels + c] ?? 0) * (1 - dx) + (data[(bottom + right) * channels + c] ?? 0) * dx;
-          sum[c] = (sum[c] ?? 0) + (upper * (1 - dy) + lower * dy) * weight;
-        }
-      }
-      for (let c = 0; c < channels; c++) out[(row * side + col) * channels + c] = Math.round(sum[c] ?? 0);
-    }
-  }
-  return out;
+export function cropFace(
+  { width, height, pixels }: DecodedImage,
+  points: FivePoints,
+  { side, scale }: CropGeometry,
+): Uint8Array {
+  const sampling = cropSampling(cropTransform(points, scale, side), pixels.width / width, pixels.height / height);
+  return cutCrop(pixels, sampling, side);
 }
 
 /**
@@ -124,12 +90,12 @@ export function warpCrop(image: Pixels, toImage: Similarity, side: number): Uint
  * @param out [3, 112, 112] at `offset`.
  */
 export function writeInput(crop: Uint8Array, mirrored: boolean, out: Float32Array, offset: number): void {
-  const area = TEMPLATE_SIDE * TEMPLATE_SIDE;
+  const area = CROP_SIZE * CROP_SIZE;
   const channels = crop.length / area;
-  for (let row = 0; row < TEMPLATE_SIDE; row++) {
-    for (let col = 0; col < TEMPLATE_SIDE; col++) {
-      const from = (row * TEMPLATE_SIDE + (mirrored ? TEMPLATE_SIDE - 1 - col : col)) * channels;
-      const to = offset + row * TEMPLATE_SIDE + col;
+  for (let row = 0; row < CROP_SIZE; row++) {
+    for (let col = 0; col < CROP_SIZE; col++) {
+      const from = (row * CROP_SIZE + (mirrored ? CROP_SIZE - 1 - col : col)) * channels;
+      const to = offset + row * CROP_SIZE + col;
       for (let c = 0; c < 3; c++) out[to + c * area] = ((crop[from + (channels === 3 ? c : 0)] ?? 0) - 127.5) / 127.5;
     }
   }

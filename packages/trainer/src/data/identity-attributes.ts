@@ -1,3 +1,4 @@
+import { at } from '@swinface/core/internal';
 import { ATTRIBUTE_TASKS, softmaxTargets } from './labels.js';
 import type { FaceSample } from './samples.js';
 
@@ -22,10 +23,10 @@ export function identityAttributes(
     ATTRIBUTE_TASKS.forEach((task, column) => {
       const yes = targets.get(task)?.[1];
       if (yes === undefined) return;
-      const at = identity * width + column;
-      sums[at] = (sums[at] as number) + yes;
-      counts[at] = (counts[at] as number) + 1;
+      const place = identity * width + column;
+      sums[place] = at(sums, place) + yes;
+      counts[place] = at(counts, place) + 1;
     });
   }
-  return sums.map((sum, at) => sum / (counts[at] as number));
+  return sums.map((sum, place) => sum / at(counts, place));
 }

@@ -1,10 +1,10 @@
-import { TEMPLATE_SIDE } from './similarity.js';
+import { CROP_SIZE } from '@swinface/geometry';
 
-const SIDE = TEMPLATE_SIDE;
+const SIDE = CROP_SIZE;
 const AREA = SIDE * SIDE;
 const BLOCK = 8;
 
-/** Quantisation steps of ITU-T T.81, Annex K, for quality 50: luminance, chrominance. */
+/** Quantization steps of ITU-T T.81, Annex K, for quality 50: luminance, chrominance. */
 // biome-ignore format: one row of the block a line
 const LUMINANCE = [
   16, 11, 10, 16, 24, 40, 51, 61,
@@ -56,7 +56,7 @@ function transform(inverse: boolean): void {
 }
 
 /**
- * What JPEG does to a picture, without the file: blocks of 8 x 8 lose the detail that the quantisation of a quality
+ * What JPEG does to a picture, without the file: blocks of 8 x 8 lose the detail that the quantization of a quality
  * takes away, colour more than light.
  *
  * @param image RGB [3, 112, 112] in 0..255, changed in place
@@ -67,7 +67,7 @@ export function compress(image: Float32Array, quality: number): void {
   for (let i = 0; i < AREA; i++) {
     const [r, g, b] = [image[i] ?? 0, image[i + AREA] ?? 0, image[i + 2 * AREA] ?? 0];
     const y = 0.299 * r + 0.587 * g + 0.114 * b;
-    // The encoder's level shift decides where the quantisation's steps lie.
+    // The encoder's level shift decides where the quantization's steps lie.
     image[i] = y - 128;
     image[i + AREA] = (b - y) * 0.564;
     image[i + 2 * AREA] = (r - y) * 0.713;

@@ -1,4 +1,5 @@
-import { SUBNETS } from '@swinface/core';
+import { HEADS } from '../tasks/heads.js';
+import { EXPRESSIONS } from './expressions.js';
 import type { FaceSample } from './samples.js';
 
 /** CelebA's 40 attributes in the order of its label file. */
@@ -18,10 +19,6 @@ export function attributeTask(attribute: string): string {
 
 /** Task name of each of {@link CELEBA_ATTRIBUTES}. */
 export const ATTRIBUTE_TASKS: readonly string[] = CELEBA_ATTRIBUTES.map(attributeTask);
-
-/** The seven expressions in the order of the network's logits. */
-export const EXPRESSIONS: readonly string[] =
-  SUBNETS.flatMap(({ tasks }) => tasks).find(({ name }) => name === 'Expression')?.labels ?? [];
 
 /**
  * Distribution of the taggers' votes over the seven {@link EXPRESSIONS}; votes for anything else (contempt, unknown,
@@ -44,7 +41,7 @@ export function expressionMajority(votes: Readonly<Record<string, number>>): num
   return distribution.indexOf(best, first + 1) < 0 ? first : undefined;
 }
 
-/** What a sample says about each softmax task: task name to distribution over its labels. */
+/** What a sample says about each softmax task: task name to distribution over its labels; of race as UTKFace names it. */
 export function softmaxTargets(sample: FaceSample): Map<string, readonly number[]> {
   const targets = new Map<string, readonly number[]>();
   if (sample.attributes !== undefined) {
@@ -52,6 +49,13 @@ export function softmaxTargets(sample: FaceSample): Map<string, readonly number[
       targets.set(task, sample.attributes[i] === '1' ? [0, 1] : [1, 0]);
   }
   if (sample.gender !== undefined) targets.set('Gender', sample.gender === 'male' ? [0, 1] : [1, 0]);
+  const { name, labels = [] } = HEADS.race.task;
+  const race = sample.race === undefined ? -1 : labels.indexOf(sample.race);
+  if (race >= 0)
+    targets.set(
+      name,
+      labels.map((_, k) => (k === race ? 1 : 0)),
+    );
   const expression = sample.votes && expressionDistribution(sample.votes);
   if (expression) targets.set('Expression', expression);
   return targets;

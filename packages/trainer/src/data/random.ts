@@ -1,3 +1,4 @@
+import { at } from '@swinface/core/internal';
 /** A small seeded generator (SFC32): equal seeds give equal streams on every machine. */
 export class Random {
   private a: number;
@@ -7,7 +8,7 @@ export class Random {
 
   /** @param seeds up to three integers; streams of different seeds are unrelated. */
   constructor(...seeds: readonly number[]) {
-    this.a = (seeds[0] ?? 0) | 0;
+    this.a = at(seeds, 0) | 0;
     this.b = (seeds[1] ?? 0x9e3779b9) | 0;
     this.c = (seeds[2] ?? 0x243f6a88) | 0;
     // Nearby seeds start correlated; a dozen rounds part them.
@@ -45,8 +46,8 @@ export class Random {
     const order = Uint32Array.from({ length: count }, (_, i) => i);
     for (let i = count - 1; i > 0; i--) {
       const j = this.integer(i + 1);
-      const kept = order[i] ?? 0;
-      order[i] = order[j] ?? 0;
+      const kept = at(order, i);
+      order[i] = at(order, j);
       order[j] = kept;
     }
     return order;

@@ -1,14 +1,15 @@
-import { InvalidInputError, SUBNETS, type Task } from '@swinface/core';
-import type { BatchSource, SoftmaxTarget, TrainingBatch } from '../batch.js';
-import { ACTION_UNITS, ACTION_UNITS_TASK, LANDMARKS, LANDMARKS_TASK } from '../heads.js';
+import { InvalidInputError } from '@swinface/core';
+import { CROP_SIZE } from '@swinface/geometry';
+import type { BatchSource, TrainingBatch } from '../tasks/batch.js';
+import { ACTION_UNITS, ACTION_UNITS_TASK, LANDMARKS, LANDMARKS_TASK } from '../tasks/heads.js';
 import { type Augmentation, Augmenter } from './augment.js';
 import type { CropCache } from './cache.js';
-import { softmaxTargets } from './labels.js';
+import { ClassLabels } from './class-labels.js';
+import { Draws } from './draws.js';
 import { Random } from './random.js';
-import { TEMPLATE_SIDE } from './similarity.js';
 import { placeLandmarks, VectorLabels } from './vector-labels.js';
 
-const IMAGE = 3 * TEMPLATE_SIDE * TEMPLATE_SIDE;
+const IMAGE = 3 * CROP_SIZE * CROP_SIZE;
 
 /** One data set's share of every training step. */
 export interface TrainingPart {
@@ -26,11 +27,6 @@ export interface TrainingPart {
   readonly identities?: ReadonlyMap<string, number>;
 }
 
-/** Softmax tasks of the paper's network: each is in every batch, so that one compiled graph serves them all. */
-export const SOFTMAX_TASKS: readonly Task[] = SUBNETS.flatMap(({ tasks }) => tasks).filter(
-  ({ kind }) => kind === 'softmax',
-);
-
 /** Draws batches from several data sets at once, a fixed number from each; every face is varied anew each time. */
 export class MixedSource implements BatchSource {
   readonly samplesPerEpoch: number;
@@ -38,7 +34,7 @@ export class MixedSource implements BatchSource {
   readonly batch: number;
   private step = 0;
   private readonly augmenter = new Augmenter();
-  private readonly orders = new Map<number, { epoch: number; order: Uint32Array }>();
+  private readonly draws: Draws;
 
   /**
    * @param dims length of the teacher's embeddings; 0 without teacher.
@@ -52,6 +48,7 @@ export class MixedSource implements BatchSource {
     for (const { cache, indices } of parts) {
       if (indices.length === 0) throw new InvalidInputError(`${cache.dataset.name} has no samples to train on.`);
     }
+    this.draws = new Draws(seed);
     this.batch = parts.reduce((sum, { count }) => sum + count, 0);
     this.samplesPerEpoch = parts.reduce((sum, { indices }) => sum + indices.length, 0);
   }
@@ -61,38 +58,24 @@ export class MixedSource implements BatchSource {
   }
 
   restore(state: unknown): void {
-    const { step, seed } = (state ?? {}) as { step?: unknown; seed?: unknown };
-    if (typeof step !== 'number' || !Number.isInteger(step) || step < 0 || seed !== this.seed) {
-      throw new InvalidInputError('This is not the state of this batch source.', {
-        expected: `a step and the seed ${this.seed}`,
-        actual: JSON.stringify(state),
-      });
-    }
-    this.step = step;
+    this.step = this.draws.stepOf(state);
   }
 
   async next(): Promise<TrainingBatch> {
     const { batch, dims } = this;
     const images = new Float32Array(batch * IMAGE);
-    const years = new Float32Array(batch);
-    const ageWeight = new Float32Array(batch);
+    const labels = new ClassLabels(batch);
     const target = new Float32Array(batch * dims);
     const embeddingWeight = new Float32Array(batch);
     const label = new Int32Array(batch);
     const identityWeight = new Float32Array(batch);
-    const softmax: Record<string, SoftmaxTarget> = Object.fromEntries(
-      SOFTMAX_TASKS.map(({ name, logits }) => [
-        name,
-        { target: new Float32Array(batch * logits), weight: new Float32Array(batch) },
-      ]),
-    );
     const actionUnits = new VectorLabels(batch, ACTION_UNITS.length);
     const landmarks = new VectorLabels(batch, 2 * LANDMARKS);
     let slot = 0;
     for (const [p, part] of this.parts.entries()) {
       const crop = new Uint8Array(part.cache.cropBytes);
       for (let k = 0; k < part.count; k++, slot++) {
-        const index = this.draw(p, part, this.step * part.count + k);
+        const index = this.draws.face(p, part.indices, this.step * part.count + k);
         const sample = part.cache.dataset.samples[index];
         if (!sample) continue;
         part.cache.read(index, crop);
@@ -105,14 +88,7 @@ export class MixedSource implements BatchSource {
           const points = sample.points ?? part.cache.dataset.meanPoints;
           if (points) landmarks.set(slot, placeLandmarks(sample.landmarks, points, part.cache.geometry, placement));
         }
-        for (const [task, distribution] of softmaxTargets(sample)) {
-          softmax[task]?.target.set(distribution, slot * distribution.length);
-          softmax[task]?.weight.fill(1, slot, slot + 1);
-        }
-        if (sample.age !== undefined) {
-          years[slot] = sample.age;
-          ageWeight[slot] = 1;
-        }
+        labels.set(slot, sample);
         if (part.embeddings) {
           const row = part.embeddings.subarray(index * dims, (index + 1) * dims);
           target.set(row, slot * dims);
@@ -129,23 +105,12 @@ export class MixedSource implements BatchSource {
     return {
       count: batch,
       images,
-      softmax,
-      age: { years, weight: ageWeight },
+      softmax: labels.softmax,
+      age: labels.age,
       sigmoid: { [ACTION_UNITS_TASK]: actionUnits },
       regression: { [LANDMARKS_TASK]: landmarks },
       ...(dims > 0 ? { embedding: { target, weight: embeddingWeight } } : {}),
       ...(this.parts.some(({ identities }) => identities) ? { identity: { label, weight: identityWeight } } : {}),
     };
-  }
-
-  /** The `position`-th draw of part p: its samples in a new random order each time round. */
-  private draw(p: number, { indices }: TrainingPart, position: number): number {
-    const epoch = Math.floor(position / indices.length);
-    let current = this.orders.get(p);
-    if (current?.epoch !== epoch) {
-      current = { epoch, order: new Random(this.seed, epoch, 0x7000 + p).permutation(indices.length) };
-      this.orders.set(p, current);
-    }
-    return indices[current.order[position % indices.length] ?? 0] ?? 0;
   }
 }

@@ -1,8 +1,9 @@
-import { MIRRORED_LANDMARKS } from '../align/landmarks.js';
-import type { VectorTarget } from '../batch.js';
+import { at } from '@swinface/core/internal';
+import { applySimilarity, CROP_SIZE, cropTransform, type FivePoints } from '@swinface/geometry';
+import type { VectorTarget } from '../tasks/batch.js';
+import { MIRRORED_LANDMARKS } from '../tasks/landmarks.js';
 import { type Placement, placePoint } from './augment.js';
-import { type CropGeometry, cropToImage } from './crop.js';
-import { applySimilarity, type FivePoints, invertSimilarity, TEMPLATE_SIDE } from './similarity.js';
+import type { CropGeometry } from './crop.js';
 
 /** Labels of several numbers each, for those faces of a batch that have them. */
 export class VectorLabels implements VectorTarget {
@@ -33,15 +34,15 @@ export class VectorLabels implements VectorTarget {
 export function placeLandmarks(
   landmarks: readonly number[],
   points: FivePoints,
-  geometry: CropGeometry,
+  { side, scale }: CropGeometry,
   placement: Placement,
 ): number[] {
-  const toCrop = invertSimilarity(cropToImage(points, geometry));
-  const half = TEMPLATE_SIDE / 2;
+  const toCrop = cropTransform(points, scale, side);
+  const half = CROP_SIZE / 2;
   const count = landmarks.length / 2;
   return Array.from({ length: count }, (_, index) => {
     const from = placement.mirror < 0 ? (MIRRORED_LANDMARKS[index] ?? index) : index;
-    const inCrop = applySimilarity(toCrop, [landmarks[2 * from] ?? 0, landmarks[2 * from + 1] ?? 0]);
-    return placePoint(inCrop, placement).map((value) => (value + 0.5 - half) / half);
+    const inCrop = applySimilarity(toCrop, [at(landmarks, 2 * from), at(landmarks, 2 * from + 1)]);
+    return placePoint(inCrop, placement).map((value) => (value - half) / half);
   }).flat();
 }

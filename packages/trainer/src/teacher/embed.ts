@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import { InvalidInputError } from '@swinface/core';
+import { CROP_SIZE } from '@swinface/geometry';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import * as v from 'valibot';
 import { cropSamples } from '../data/cache.js';
-import { ARCFACE_CROP, writeInput } from '../data/crop.js';
+import { ARCFACE_CROP, CROP_FORMAT, writeInput } from '../data/crop.js';
 import type { Dataset } from '../data/samples.js';
-import { TEMPLATE_SIDE } from '../data/similarity.js';
+import { openCacheFile } from '../files/cache-file.js';
+import { readBytes } from '../files/read.js';
 
 /** Embeddings of a data set's faces; row i belongs to sample i of the list. */
 export interface Embeddings {
@@ -16,8 +18,8 @@ export interface Embeddings {
 }
 
 // One face a call: recognition networks are often exported with a fixed batch of one.
-const INPUT_SHAPE = [1, 3, TEMPLATE_SIDE, TEMPLATE_SIDE];
-const IMAGE = 3 * TEMPLATE_SIDE * TEMPLATE_SIDE;
+const INPUT_SHAPE = [1, 3, CROP_SIZE, CROP_SIZE];
+const IMAGE = 3 * CROP_SIZE * CROP_SIZE;
 
 /** Scales every row to length one; rows of zeros stay. */
 export function normalizeRows(values: Float32Array, dims: number): void {
@@ -42,17 +44,43 @@ export async function teacherEmbeddings(
   folder: string,
   onProgress?: (done: number, total: number) => void,
 ): Promise<Embeddings> {
-  const weights = await readFile(model);
-  const digest = createHash('sha256').update(weights).update(dataset.digest).digest('hex').slice(0, 16);
-  const path = join(folder, `${dataset.name}-teacher-${digest}.f32`);
-  const count = dataset.samples.length;
+  const weights = await readBytes(model, "the teacher's ONNX file");
+  const inputs = createHash('sha256').update(`${CROP_FORMAT} `).update(weights).update(dataset.digest).digest('hex');
+  const { handle, bytes, details } = await openCacheFile({
+    folder,
+    name: `${dataset.name}-teacher-${inputs.slice(0, 16)}.f32`,
+    inputs,
+    details: v.object({ dims: v.pipe(v.number(), v.safeInteger(), v.minValue(1)) }),
+    make: async (file) => {
+      const { dims, values } = await embedAll(model, weights, dataset, onProgress);
+      await file.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      return { dims };
+    },
+  });
   try {
-    const bytes = await readFile(path);
-    const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4).slice();
-    return { dims: values.length / count, values };
-  } catch {
-    // Not computed yet.
+    const values = new Float32Array(bytes / 4);
+    await readAll(handle, new Uint8Array(values.buffer));
+    return { dims: details.dims, values };
+  } finally {
+    await handle.close();
   }
+}
+
+async function readAll(handle: FileHandle, into: Uint8Array): Promise<void> {
+  for (let done = 0; done < into.length; ) {
+    const { bytesRead } = await handle.read(into, done, into.length - done, done);
+    if (bytesRead === 0) throw new InvalidInputError('The embeddings became shorter while they were read.');
+    done += bytesRead;
+  }
+}
+
+async function embedAll(
+  model: string,
+  weights: Buffer,
+  dataset: Dataset,
+  onProgress?: (done: number, total: number) => void,
+): Promise<Embeddings> {
+  const count = dataset.samples.length;
   const session = await InferenceSession.create(weights, { graphOptimizationLevel: 'all' });
   const [input, output] = [session.inputNames[0], session.outputNames[0]];
   if (input === undefined || output === undefined) throw new InvalidInputError(`${model} has no input or no output.`);
@@ -90,8 +118,5 @@ export async function teacherEmbeddings(
   }
   if (dims === 0) throw new InvalidInputError(`No image of ${dataset.name} can be read.`);
   normalizeRows(values, dims);
-  await mkdir(folder, { recursive: true });
-  await writeFile(`${path}.partial`, new Uint8Array(values.buffer));
-  await rename(`${path}.partial`, path);
   return { dims, values };
 }

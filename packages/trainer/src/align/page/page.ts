@@ -1,10 +1,11 @@
-import { type FivePoints, MediaPipeLocator } from '@swinface/alignment';
+import type { Box, FivePoints } from '@swinface/alignment';
+import { MediaPipeLocator } from '@swinface/alignment/mediapipe';
 
 /** A face as it leaves the browser. */
 export interface PageFace {
   readonly score: number;
   readonly points: FivePoints;
-  readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+  readonly box: Box;
   /** x, y, z of 478 points in the image's pixels. */
   readonly landmarks: readonly number[];
   readonly blendshapes: Readonly<Record<string, number>>;
@@ -13,7 +14,7 @@ export interface PageFace {
 /** What the page offers to the program that drives it. */
 export interface AlignPage {
   /** @param box around the one face to look at; every face is searched for without it */
-  locate(address: string, box?: PageFace['box']): Promise<readonly PageFace[]>;
+  locate(address: string, box?: Box): Promise<readonly PageFace[]>;
 }
 
 declare global {

@@ -1,28 +1,44 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidInputError } from '@swinface/core';
+import { at } from '@swinface/core/internal';
+import type { FivePoints } from '@swinface/geometry';
+import { readText, unreadable } from '../../files/read.js';
 import { CELEBA_ATTRIBUTES } from '../labels.js';
-import type { FaceSample } from '../samples.js';
-import type { FivePoints } from '../similarity.js';
+import { type FaceSample, known } from '../samples.js';
+import { count, type LeaveOut } from './fields.js';
 import { parseMat } from './mat.js';
 import { lines, words } from './text.js';
 
 const PARTS = ['train', 'val', 'test'];
 
-/** Five points from ten numbers x, y, x, y ... in template order. */
+/** Five points from ten numbers x, y, x, y ... in template order. Published annotations name pixels, whose centres lie on .5. */
 export function fivePoints(v: readonly number[]): FivePoints | null {
   if (v.length !== 10 || !v.every(Number.isFinite)) return null;
-  const at = (i: number): [number, number] => [v[2 * i] ?? 0, v[2 * i + 1] ?? 0];
-  return [at(0), at(1), at(2), at(3), at(4)];
+  const point = (i: number): [number, number] => [at(v, 2 * i) + 0.5, at(v, 2 * i + 1) + 0.5];
+  return [point(0), point(1), point(2), point(3), point(4)];
 }
 
-/** Values by file name, from lines "file value value ...". */
-async function byFile(path: string, headers: number): Promise<Map<string, string[]>> {
-  const rows = lines(await readFile(path, 'utf8')).slice(headers);
+interface Labels {
+  readonly where: string;
+  readonly values: readonly string[];
+}
+
+/**
+ * Values by file name, from lines "file value value ...".
+ *
+ * @throws {InvalidInputError} naming the line that has more or fewer values than `width`
+ */
+async function byFile(path: string, headers: number, width: number): Promise<Map<string, Labels>> {
+  const rows = lines(await readText(path, "CelebA's annotations"), path).slice(headers);
   return new Map(
-    rows.map((line) => {
-      const [file = '', ...values] = words(line);
-      return [file, values] as const;
+    rows.map(({ text, where }) => {
+      const [file = '', ...values] = words(text);
+      if (values.length === width) return [file, { where, values }] as const;
+      throw new InvalidInputError(`${where} is malformed.`, {
+        expected: `a file's name and ${width} values`,
+        actual: `${values.length} values`,
+      });
     }),
   );
 }
@@ -31,57 +47,67 @@ async function byFile(path: string, headers: number): Promise<Map<string, string
  * CelebA as released: `Anno/list_attr_celeba.txt`, `Anno/identity_CelebA.txt`, `Anno/list_landmarks_align_celeba.txt`,
  * `Eval/list_eval_partition.txt` and the aligned images in `Img/img_align_celeba`.
  *
- * @throws {InvalidInputError} if the attributes are not CelebA's 40.
+ * @throws {InvalidInputError} if the attributes are not CelebA's 40, or a line is malformed.
  */
 export async function readCelebA(folder: string): Promise<FaceSample[]> {
   const anno = (name: string) => join(folder, 'Anno', name);
-  const text = await readFile(anno('list_attr_celeba.txt'), 'utf8');
-  const names = words(lines(text)[1] ?? '');
-  const known = names.map((name) => name.toLowerCase()).join() === CELEBA_ATTRIBUTES.join().toLowerCase();
-  if (!known) {
-    throw new InvalidInputError('list_attr_celeba.txt has other attributes.', {
+  const path = anno('list_attr_celeba.txt');
+  const names = words(lines(await readText(path, "CelebA's annotations"), path)[1]?.text ?? '');
+  if (names.map((name) => name.toLowerCase()).join() !== CELEBA_ATTRIBUTES.join().toLowerCase()) {
+    throw new InvalidInputError(`${path} has other attributes.`, {
       expected: CELEBA_ATTRIBUTES.join(' '),
       actual: names.join(' '),
     });
   }
-  const attributes = await byFile(anno('list_attr_celeba.txt'), 2);
-  const identities = await byFile(anno('identity_CelebA.txt'), 0);
-  const landmarks = await byFile(anno('list_landmarks_align_celeba.txt'), 2);
-  const partition = await byFile(join(folder, 'Eval', 'list_eval_partition.txt'), 0);
-  return [...attributes].map(([file, values]) => {
-    const identity = identities.get(file)?.[0];
-    const split = PARTS[Number(partition.get(file)?.[0])];
+  const attributes = await byFile(path, 2, CELEBA_ATTRIBUTES.length);
+  const identities = await byFile(anno('identity_CelebA.txt'), 0, 1);
+  const landmarks = await byFile(anno('list_landmarks_align_celeba.txt'), 2, 10);
+  const partition = await byFile(join(folder, 'Eval', 'list_eval_partition.txt'), 0, 1);
+  return [...attributes].map(([file, { values, where }]) => {
+    const part = partition.get(file);
     return {
       key: file.replace(/\.\w+$/, ''),
       file: `Img/img_align_celeba/${file}`,
-      points: fivePoints((landmarks.get(file) ?? []).map(Number)),
-      attributes: values.map((v) => (v === '1' ? '1' : '0')).join(''),
-      ...(identity === undefined ? {} : { identity }),
-      ...(split === undefined ? {} : { split }),
+      points: fivePoints((landmarks.get(file)?.values ?? []).map(Number)),
+      attributes: values.map((value) => yesOrNo(where, value)).join(''),
+      ...known({
+        identity: identities.get(file)?.values[0],
+        split: part && PARTS[count(part.where, part.values[0] ?? '', PARTS.length - 1)],
+      }),
     };
   });
+}
+
+function yesOrNo(where: string, value: string): '0' | '1' {
+  if (value === '1') return '1';
+  if (value === '-1') return '0';
+  throw new InvalidInputError(`${where} holds a label that is not known.`, { expected: '1 or -1', actual: value });
 }
 
 /**
  * LFW as released: one folder a person, `Name/Name_0001.jpg`. Where `lfw_att_40.mat` (LFWA) lies beside the folders,
  * its 40 attributes come along.
  */
-export async function readLfw(folder: string): Promise<FaceSample[]> {
-  const people = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+export async function readLfw(folder: string, leaveOut: LeaveOut = () => {}): Promise<FaceSample[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(unreadable(folder, 'the folder of a data set'));
+  const people = entries.filter((entry) => entry.isDirectory());
   const attributes = await lfwaAttributes(join(folder, 'lfw_att_40.mat'));
   const samples: FaceSample[] = [];
   for (const { name } of people.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     for (const image of (await readdir(join(folder, name))).sort()) {
       const number = Number(/_(\d{4})\.\w+$/.exec(image)?.[1]);
-      if (!number) continue;
-      const labels = attributes.get(image.replace(/\.\w+$/, ''));
+      if (!number) {
+        leaveOut('the name has no number');
+        continue;
+      }
+      const key = image.replace(/\.\w+$/, '');
       samples.push({
-        key: image.replace(/\.\w+$/, ''),
+        key,
         file: `${name}/${image}`,
         points: null,
         identity: name,
         number,
-        ...(labels === undefined ? {} : { attributes: labels }),
+        ...known({ attributes: attributes.get(key) }),
       });
     }
   }
@@ -96,7 +122,7 @@ async function lfwaAttributes(path: string): Promise<Map<string, string>> {
   } catch {
     return new Map();
   }
-  const { name, label } = parseMat(bytes);
+  const { name, label } = parseMat(bytes, path);
   if (!Array.isArray(name) || !Array.isArray(label) || label.length !== name.length * CELEBA_ATTRIBUTES.length) {
     throw new InvalidInputError(`${path} does not hold LFWA's labels.`, {
       expected: '`name` of N images and `label` [N, 40]',

@@ -1,13 +1,28 @@
 import { InvalidInputError } from '@swinface/core';
 
+/** A line and where it stands, as FILE:LINE. */
+export interface Line {
+  readonly text: string;
+  readonly where: string;
+}
+
 /** Lines with something in them. */
-export const lines = (text: string): string[] => text.split(/\r?\n/).filter((line) => line.trim() !== '');
+export const lines = (text: string, path: string): Line[] =>
+  text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .flatMap((line, i) => (line.trim() === '' ? [] : [{ text: line, where: `${path}:${i + 1}` }]));
 
 /** Fields of a line separated by blanks. */
 export const words = (line: string): string[] => line.trim().split(/\s+/);
 
-/** A row of a table by column name; an absent column reads as ''. */
-export type Row = (column: string) => string;
+/** A row of a table. */
+export interface Row {
+  /** Where it stands, as FILE:LINE. */
+  readonly where: string;
+  /** What a column holds, without blanks around it. */
+  field(column: string): string;
+}
 
 /** Fields of one line, separated by `separator`; a field in double quotes may hold it. */
 function split(line: string, separator: string): string[] {
@@ -26,20 +41,28 @@ function split(line: string, separator: string): string[] {
 /**
  * Rows of a table whose first line names the columns.
  *
- * @throws {InvalidInputError} if one of `required` is not among them.
+ * @param path of its file, for messages
+ * @throws {InvalidInputError} if one of `required` is not among them, or a row ends before one.
  */
-export function table(text: string, where: string, required: readonly string[], separator = ','): Row[] {
-  const [head = '', ...rest] = lines(text.replace(/^\uFEFF/, ''));
-  const columns = split(head, separator).map((name) => name.trim());
+export function table(text: string, path: string, required: readonly string[], separator = ','): Row[] {
+  const [head, ...rest] = lines(text, path);
+  const columns = split(head?.text ?? '', separator).map((name) => name.trim());
   const missing = required.filter((name) => !columns.includes(name));
   if (missing.length > 0) {
-    throw new InvalidInputError(`${where} lacks columns.`, {
+    throw new InvalidInputError(`${path} lacks columns.`, {
       expected: missing.join(', '),
       actual: columns.join(', '),
     });
   }
-  return rest.map((line) => {
+  const last = Math.max(...required.map((name) => columns.indexOf(name)));
+  return rest.map(({ text: line, where }) => {
     const fields = split(line, separator);
-    return (column) => fields[columns.indexOf(column)]?.trim() ?? '';
+    if (fields.length <= last) {
+      throw new InvalidInputError(`${where} ends early.`, {
+        expected: `${columns.length} columns, as the first line names`,
+        actual: String(fields.length),
+      });
+    }
+    return { where, field: (column) => fields[columns.indexOf(column)]?.trim() ?? '' };
   });
 }
