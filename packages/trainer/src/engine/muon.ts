@@ -1,7 +1,7 @@
 import { OnnxGraph, type OnnxValue, primitives as p } from '@swinface/core/onnx';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import type { ParameterStore } from '../graph/parameters.js';
 import { createSession } from './device.js';
-import type { ParameterStore } from './parameters.js';
 
 /** The quintic iteration's coefficients and its length, as published with Muon. */
 const [A, B, C] = [3.4445, -4.775, 2.0315];
@@ -38,14 +38,14 @@ function asStack(name: string, shape: readonly number[]): Stack | undefined {
  * semi-orthogonal matrix, by five Newton-Schulz iterations, so that every direction of a layer learns at the same rate.
  * Scaled to AdamW's usual root mean square (arXiv:2502.16982), so that one learning rate serves both.
  */
-export class Orthogonaliser {
+export class Orthogonalizer {
   private constructor(
     private readonly groups: ReadonlyMap<string, readonly Stack[]>,
     private readonly session: InferenceSession,
   ) {}
 
   /** @param threads of the CPU, on which the iterations run whatever the training's device is */
-  static async create(store: ParameterStore, threads: number): Promise<Orthogonaliser> {
+  static async create(store: ParameterStore, threads: number): Promise<Orthogonalizer> {
     const groups = new Map<string, Stack[]>();
     for (const { name, shape, trainable } of store.segments.values()) {
       const stack = asStack(name, shape);
@@ -57,10 +57,10 @@ export class Orthogonaliser {
     for (const [key, stacks] of groups) {
       const [{ rows, columns }] = stacks as [Stack, ...Stack[]];
       const count = stacks.reduce((sum, stack) => sum + stack.count, 0);
-      graph.output(`update.${key}`, orthogonalise(graph, graph.input(key, [count, rows, columns])));
+      graph.output(`update.${key}`, orthogonalize(graph, graph.input(key, [count, rows, columns])));
     }
     const { session } = await createSession(graph.toModel('swinface-trainer'), 'cpu', threads);
-    return new Orthogonaliser(groups, session);
+    return new Orthogonalizer(groups, session);
   }
 
   /** Whether a parameter is updated this way. */
@@ -104,7 +104,7 @@ export class Orthogonaliser {
 }
 
 /** [N, rows, columns] -> the same with all singular values near 1, times 0.2 sqrt(longer side). */
-function orthogonalise(graph: OnnxGraph, matrices: OnnxValue): OnnxValue {
+function orthogonalize(graph: OnnxGraph, matrices: OnnxValue): OnnxValue {
   const [, rows, columns] = matrices.shape as [number, number, number];
   const tall = rows > columns;
   let x = tall ? p.transposeLast(graph, matrices) : matrices;

@@ -1,20 +1,14 @@
-import {
-  assembleWeights,
-  type HostTensor,
-  InvalidInputError,
-  isHostTensor,
-  mapWeights,
-  type OutputSelection,
-  type WeightMap,
-} from '@swinface/core';
+import { arrange, InvalidInputError, type OutputSelection, type WeightMap } from '@swinface/core';
+import { at } from '@swinface/core/internal';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
-import type { TrainingBatch } from '../batch.js';
 import { Random } from '../data/random.js';
+import { learntNetwork } from '../graph/learnt.js';
+import { ParameterStore } from '../graph/parameters.js';
 import { type IdentitySizes, recordTrainingGraph, type TrainingGraph } from '../graph/training-graph.js';
 import type { Feed } from '../objectives/index.js';
-import type { Recipe } from '../recipe.js';
+import type { Recipe } from '../recipe/recipe.js';
+import type { TrainingBatch } from '../tasks/batch.js';
 import { createSession, type Device } from './device.js';
-import { ParameterStore } from './parameters.js';
 
 /** What one forward and backward pass gives. */
 export interface StepResult {
@@ -29,17 +23,35 @@ export interface StepResult {
   readonly statistics: ReadonlyMap<string, { readonly values: Float32Array; readonly correction: number }>;
 }
 
+type StepRecipe = Pick<Recipe, 'batch' | 'seed' | 'regularization' | 'frozen' | 'objectives' | 'features'>;
+
+/** Where a step is computed, and what the training set says of its identities. */
+interface StepOptions extends Partial<IdentitySizes> {
+  readonly device?: Device | 'auto';
+  readonly threads?: number;
+}
+
+interface Compiled {
+  readonly graph: TrainingGraph;
+  readonly session: InferenceSession;
+}
+
 /** The compiled training graph of one model and recipe, and its parameters. */
 export class TrainingStep {
   /** Factors of the recipe's task weights; 1 where absent. */
   balance: ReadonlyMap<string, number> = new Map();
 
+  /** The graph that measures held-out faces, compiled when it is first needed. */
+  #measuring: Promise<Compiled> | undefined;
+
   private constructor(
+    readonly selection: OutputSelection,
     readonly graph: TrainingGraph,
     readonly store: ParameterStore,
     readonly device: Device,
     private readonly session: InferenceSession,
-    private readonly recipe: Pick<Recipe, 'batch' | 'seed' | 'objectives'>,
+    private readonly recipe: StepRecipe,
+    private readonly options: StepOptions,
   ) {}
 
   /**
@@ -49,19 +61,13 @@ export class TrainingStep {
   static async create(
     selection: OutputSelection,
     weights: WeightMap,
-    recipe: Pick<Recipe, 'batch' | 'seed' | 'regularisation' | 'frozen' | 'objectives'>,
-    {
-      device = 'auto',
-      threads = 0,
-      ...identities
-    }: { device?: Device | 'auto'; threads?: number } & Partial<IdentitySizes> = {},
+    recipe: StepRecipe,
+    options: StepOptions = {},
   ): Promise<TrainingStep> {
-    const tensors = new Map<string, HostTensor>();
-    const values = mapWeights(assembleWeights(selection, weights), isHostTensor, (tensor, path) => {
-      tensors.set(path, tensor);
-      return { name: path, shape: tensor.shape };
-    });
-    const graph = recordTrainingGraph(selection, values, recipe, identities);
+    const { device = 'auto', threads = 0, ...identities } = options;
+    const network = learntNetwork(selection, recipe);
+    const tensors = new Map(arrange(network, weights));
+    const graph = recordTrainingGraph(network, recipe, identities);
     graph.learnt.forEach(({ name, shape, deviation }, index) => {
       const random = new Random(recipe.seed, 0x0b1e, index);
       const data = new Float32Array(shape.reduce((product, side) => product * side, 1));
@@ -69,11 +75,13 @@ export class TrainingStep {
     });
     const compiled = await createSession(graph.model, device, threads);
     return new TrainingStep(
+      selection,
       graph,
       new ParameterStore(tensors, recipe.frozen),
       compiled.device,
       compiled.session,
       recipe,
+      options,
     );
   }
 
@@ -82,16 +90,20 @@ export class TrainingStep {
    *
    * @throws {InvalidInputError} if the batch has another size than the graph
    */
-  feeds(batch: TrainingBatch, step: number, progress: number): StepFeeds {
-    const { graph, recipe } = this;
+  feeds(batch: TrainingBatch, step: number, progress: number, graph = this.graph): StepFeeds {
+    const { recipe } = this;
     if (batch.count !== recipe.batch) {
       throw new InvalidInputError('The batch does not fit the compiled graph.', {
         expected: `${recipe.batch} faces`,
         actual: String(batch.count),
       });
     }
-    const side = Math.sqrt(batch.images.length / batch.count / 3);
-    const feeds = new Map<string, Feed>([['image', { data: batch.images, shape: [batch.count, 3, side, side] }]]);
+    const feeds = new Map(
+      graph.inputs.map((input, index) => {
+        const data = graph.inputs.length === 1 ? batch.images : at(batch.levels ?? [], index);
+        return [input.name, { data, shape: input.shape }] as [string, Feed];
+      }),
+    );
     graph.masks.forEach(({ name, shape, rate }, index) => {
       feeds.set(name, { data: randomMask(new Random(recipe.seed, step, 0x4d00 + index), shape, rate), shape });
     });
@@ -119,22 +131,8 @@ export class TrainingStep {
    * @throws {InvalidInputError} if the batch has another size than the graph
    */
   async run(batch: TrainingBatch, step: number, progress: number): Promise<StepResult> {
-    const { graph, store } = this;
-    const given = this.feeds(batch, step, progress);
-    const { labelled, rows } = given;
-    const feeds: Record<string, Tensor> = {};
-    for (const [name, { data, shape }] of given.feeds) feeds[name] = new Tensor('float32', data, shape);
-    for (const [name, shape] of graph.parameters) {
-      const values = store.view(name);
-      const taken = rows.get(name);
-      feeds[name] = new Tensor('float32', taken ? gatherRows(values, taken, shape) : values, shape);
-    }
-    const outputs = await this.session.run(feeds);
-    const read = (name: string): Float32Array => {
-      const data = outputs[name]?.data;
-      if (!(data instanceof Float32Array)) throw new TypeError(`The graph gave no float32 output ${name}`);
-      return data;
-    };
+    const { graph, store, session } = this;
+    const { labelled, rows, read, logits } = await this.#pass({ graph, session }, batch, step, progress);
     return {
       total: read('total')[0] ?? Number.NaN,
       losses: read('losses'),
@@ -147,15 +145,55 @@ export class TrainingStep {
           return [name, taken ? scatterRows(gradient, taken, shape, store.view(name).length) : gradient];
         }),
       ),
-      logits: outputs.logits ? read('logits') : new Float32Array(),
+      logits,
       statistics: new Map(
         graph.statistics.map(({ name, output, correction }) => [name, { values: read(output), correction }]),
       ),
     };
   }
 
+  /**
+   * Losses and task outputs of a batch as the network answers: with running statistics and nothing switched off at random.
+   *
+   * @param step decides which identities take part
+   * @throws {InvalidInputError} if the batch has another size than the graph
+   */
+  async measure(batch: TrainingBatch, step: number): Promise<Pick<StepResult, 'losses' | 'labelled' | 'logits'>> {
+    this.#measuring ??= this.#compileMeasuring();
+    const { labelled, read, logits } = await this.#pass(await this.#measuring, batch, step, 1);
+    return { losses: read('losses'), labelled, logits };
+  }
+
+  async #compileMeasuring(): Promise<Compiled> {
+    const { device: _, threads = 0, ...identities } = this.options;
+    const network = learntNetwork(this.selection, this.recipe);
+    const graph = recordTrainingGraph(network, this.recipe, { ...identities, measuring: true });
+    const { session } = await createSession(graph.model, this.device, threads);
+    return { graph, session };
+  }
+
+  async #pass({ graph, session }: Compiled, batch: TrainingBatch, step: number, progress: number) {
+    const given = this.feeds(batch, step, progress, graph);
+    const { labelled, rows } = given;
+    const feeds: Record<string, Tensor> = {};
+    for (const [name, { data, shape }] of given.feeds) feeds[name] = new Tensor('float32', data, shape);
+    for (const [name, shape] of graph.parameters) {
+      const values = this.store.view(name);
+      const taken = rows.get(name);
+      feeds[name] = new Tensor('float32', taken ? gatherRows(values, taken, shape) : values, shape);
+    }
+    const outputs = await session.run(feeds);
+    const read = (name: string): Float32Array => {
+      const data = outputs[name]?.data;
+      if (!(data instanceof Float32Array)) throw new TypeError(`The graph gave no float32 output ${name}`);
+      return data;
+    };
+    return { labelled, rows, read, logits: outputs.logits ? read('logits') : new Float32Array() };
+  }
+
   async dispose(): Promise<void> {
     await this.session.release();
+    await (await this.#measuring)?.session.release();
   }
 }
 

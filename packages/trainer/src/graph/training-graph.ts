@@ -1,6 +1,6 @@
-import { type ModelOutputs, type ModelWeights, type OutputSelection, swinFace } from '@swinface/core';
+import type { SwinFace } from '@swinface/core';
+import { at } from '@swinface/core/internal';
 import { OnnxGraph, type OnnxValue } from '@swinface/core/onnx';
-import { isRunning, isTrainable } from '../engine/parameters.js';
 import {
   createObjectives,
   type Objective,
@@ -9,14 +9,18 @@ import {
   objectiveParameters,
   recordLosses,
 } from '../objectives/index.js';
-import type { Recipe } from '../recipe.js';
+import type { Recipe } from '../recipe/recipe.js';
 import { differentiate } from './differentiate.js';
-import { type RandomMask, type Regularisation, TrainingOps } from './training-ops.js';
+import { levelName, pooledLevels } from './levels.js';
+import { isFrozen, isRunning, isTrainable } from './parameters.js';
+import { type RandomMask, TrainingOps } from './training-ops.js';
 
 /** A step's forward and backward pass as one ONNX model, and how to feed and read it. */
 export interface TrainingGraph {
   readonly graph: OnnxGraph;
   readonly model: Uint8Array<ArrayBuffer>;
+  /** What it sees: the pictures, or the levels of a frozen trunk. */
+  readonly inputs: readonly OnnxValue[];
   /** Names and shapes of the parameters as inputs. */
   readonly parameters: ReadonlyMap<string, readonly number[]>;
   /** Names of those that are learnt; each has an output `gradient.<name>`. */
@@ -27,7 +31,7 @@ export interface TrainingGraph {
   readonly statistics: readonly RunningStatistic[];
   readonly objectives: readonly Objective[];
   /** What the network gives before any loss. */
-  readonly outputs: Pick<ModelOutputs<OnnxValue>, 'embedding' | 'logits'>;
+  readonly outputs: { readonly embedding?: OnnxValue; readonly logits?: OnnxValue };
   /** Entries of the output `losses`. */
   readonly tasks: readonly string[];
 }
@@ -43,29 +47,39 @@ export interface RunningStatistic {
   readonly correction: number;
 }
 
-/**
- * Records the network, its objectives and (unless `forwardOnly`) the gradients of all parameters for one batch size.
- */
+/** Which pass over a batch is recorded, and what the training set says of its identities. */
+export interface RecordOptions extends Partial<IdentitySizes> {
+  /** Losses alone, no gradients. */
+  readonly forwardOnly?: boolean;
+  /** The network as it answers: running statistics, and nothing switched off at random. Losses alone. */
+  readonly measuring?: boolean;
+}
+
+/** Records a network, its objectives and the gradients of all that is learnt for one batch size. */
 export function recordTrainingGraph(
-  selection: OutputSelection,
-  weights: ModelWeights<OnnxValue>,
-  recipe: Pick<Recipe, 'batch' | 'regularisation' | 'frozen' | 'objectives'>,
-  { forwardOnly = false, identities = 0, ...known }: { forwardOnly?: boolean } & Partial<IdentitySizes> = {},
+  network: SwinFace,
+  recipe: Pick<Recipe, 'batch' | 'regularization' | 'frozen' | 'objectives' | 'features'>,
+  { measuring = false, forwardOnly = measuring, identities = 0, ...known }: RecordOptions = {},
 ): TrainingGraph {
-  const { batch, regularisation } = recipe;
+  const { batch, regularization } = recipe;
+  const { selection } = network;
   const graph = new OnnxGraph();
   const side = selection.config.image;
-  const image = graph.input('image', [batch, 3, side, side]);
+  const levels = pooledLevels(network.levels);
+  const inputs = recipe.features
+    ? levels.map(({ side, channels }, level) => graph.input(levelName(level), [batch, side * side, channels]))
+    : [graph.input('image', [batch, 3, side, side])];
   const parameters: OnnxValue[] = [];
-  const visit = (value: unknown): void => {
-    if (isValue(value)) {
-      if (!isRunning(value.name)) parameters.push(graph.input(value.name, value.shape));
-    } else if (typeof value === 'object' && value !== null) Object.values(value).forEach(visit);
-  };
-  visit(weights);
+  const isFixed = (path: string) => isRunning(path) && (measuring || isFrozen(path, recipe.frozen));
+  for (const [path, { shape }] of network.weights) {
+    if (!isRunning(path) || isFixed(path)) parameters.push(graph.input(path, shape));
+  }
 
-  const ops = new TrainingOps(graph, regularisation satisfies Regularisation);
-  const { embedding, logits } = swinFace(ops, selection, weights, image);
+  const ops = new TrainingOps(graph, measuring ? { dropPath: 0, dropout: 0 } : regularization, isFixed);
+  const weight = (path: string): OnnxValue => ({ name: path, shape: network.weights.get(path)?.shape ?? [] });
+  const { embedding, logits } = recipe.features
+    ? network.behindTrunk(ops, weight, inputs, levels)
+    : network.forward(ops, weight, at(inputs, 0));
   const objectives = createObjectives(selection, recipe.objectives, { ...known, batch, identities });
   const learnt = objectiveParameters(objectives, recipe.objectives.weighting);
   const beside = new Map(
@@ -102,6 +116,7 @@ export function recordTrainingGraph(
   return {
     graph,
     model: graph.toModel('swinface-trainer'),
+    inputs,
     parameters: new Map(parameters.map(({ name, shape }) => [name, shape])),
     trainable: trainable.map(({ name }) => name),
     learnt,
@@ -112,6 +127,3 @@ export function recordTrainingGraph(
     tasks: recorded.tasks,
   };
 }
-
-const isValue = (value: unknown): value is OnnxValue =>
-  typeof value === 'object' && value !== null && 'name' in value && 'shape' in value;

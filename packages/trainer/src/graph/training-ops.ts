@@ -30,40 +30,42 @@ export interface BatchStatistics {
 }
 
 /** Rates of what is switched off at random while training. */
-export interface Regularisation {
+export interface Regularization {
   /** Drop rate of the last residual branch; the others grow linearly with depth. */
   readonly dropPath: number;
   readonly dropout: number;
 }
 
 /**
- * Records the network for training: BatchNorm over the batch, random masks, and products in the forms whose gradients
+ * Records the network for training: BatchNorm over the batch where its statistics are not fixed, random masks, and products in the forms whose gradients
  * run fastest (matrix products with a transposed side instead of transposes, 3x3 convolutions as products).
  */
 export class TrainingOps extends OnnxOps {
   readonly masks: RandomMask[] = [];
   readonly statistics: BatchStatistics[] = [];
   /** What each recorded LayerNorm normalises, by the name of its output. */
-  readonly #normalised = new Map<string, { x: V; weights: LayerNormWeights<V> }>();
+  readonly #normalized = new Map<string, { x: V; weights: LayerNormWeights<V> }>();
   readonly #units = new Map<number, LayerNormWeights<V>>();
 
+  /** @param isFixed whether a running statistic, by its name, is used as it is instead of the batch's */
   constructor(
     graph: OnnxGraph,
-    readonly regularisation: Regularisation,
+    readonly regularization: Regularization,
+    readonly isFixed: (name: string) => boolean = () => false,
   ) {
     super(graph);
   }
 
   override layerNorm(x: V, weights: LayerNormWeights<V>): V {
     const normal = super.layerNorm(x, weights);
-    this.#normalised.set(normal.name, { x, weights });
+    this.#normalized.set(normal.name, { x, weights });
     return normal;
   }
 
   override linear(x: V, weights: LinearWeights<V>): V {
     if (weights.weight.shape.length !== 2) return super.linear(x, weights);
-    const normalised = this.#normalised.get(x.name);
-    if (normalised) return this.#linearOfNormal(normalised, weights);
+    const normalized = this.#normalized.get(x.name);
+    if (normalized) return this.#linearOfNormal(normalized, weights);
     const { weight, bias } = weights;
     const [outputs, inputs] = weight.shape as Sides;
     const rows = x.shape.slice(0, -1);
@@ -111,7 +113,9 @@ export class TrainingOps extends OnnxOps {
     return p.reshape(graph, p.transpose(graph, grouped, [1, 0, 2]), [subnets, faces, tokens, outputs]);
   }
 
-  override batchNorm(x: V, { weight, bias, running_mean, running_var }: BatchNormWeights<V>): V {
+  override batchNorm(x: V, weights: BatchNormWeights<V>): V {
+    const { weight, bias, running_mean, running_var } = weights;
+    if (this.isFixed(running_mean.name)) return super.batchNorm(x, weights);
     const { graph } = this;
     const axis = x.shape.length - 2;
     const row = x.shape.map((side, index) => (index === axis ? 1 : side));
@@ -131,11 +135,11 @@ export class TrainingOps extends OnnxOps {
   }
 
   override dropPath(x: V, depth = 0): V {
-    return this.#drop('dropPath', x, [x.shape[0] as number, 1, 1], this.regularisation.dropPath * depth);
+    return this.#drop('dropPath', x, [x.shape[0] as number, 1, 1], this.regularization.dropPath * depth);
   }
 
   override dropout(x: V): V {
-    return this.#drop('dropout', x, x.shape, this.regularisation.dropout);
+    return this.#drop('dropout', x, x.shape, this.regularization.dropout);
   }
 
   #drop(kind: string, x: V, shape: readonly number[], rate: number): V {

@@ -1,23 +1,7 @@
 import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
-import type { TrainingBatch } from '../batch.js';
-import { normalised, type Objective, type ObjectiveFeeds, type RecordingContext, taskLogits } from './objective.js';
-
-/** How the error of an age d in years is punished. */
-export interface AgeRecipe {
-  /** `regression` of the years, or `ordinal`: one question "older than k?" for each year k below `ranks` (arXiv:2403.00561). */
-  readonly method: 'regression' | 'ordinal';
-  readonly ranks: number;
-  /**
-   * `swinface`: (1 - l)/2 d^2 + l (1 - exp(-d^2 / (2 sigma^2))), l growing from 0 to `ramp`;
-   * `absolute`: sqrt(1 + d^2) - 1, which leans to the median as the mean absolute error does.
-   */
-  readonly loss: 'swinface' | 'absolute';
-  readonly sigma: number;
-  readonly ramp: number;
-  /** The network learns (age - centre) / spread; the export folds both into its last layer. */
-  readonly centre: number;
-  readonly spread: number;
-}
+import type { AgeRecipe } from '../recipe/recipe.js';
+import type { TrainingBatch } from '../tasks/batch.js';
+import { normalized, type Objective, type ObjectiveFeeds, type RecordingContext, taskLogits } from './objective.js';
 
 /** Regression of the age in years. */
 export class AgeRegression implements Objective {
@@ -27,7 +11,7 @@ export class AgeRegression implements Objective {
 
   record(context: RecordingContext): OnnxValue {
     const { graph, batch } = context;
-    const { centre, spread, loss, sigma } = this.recipe;
+    const { centre, spread, loss } = this.recipe;
     const years = graph.input('age.years', [batch, 1]);
     const weight = graph.input('age.weight', [batch, 1]);
     const raw = taskLogits(context, 'Age');
@@ -40,20 +24,25 @@ export class AgeRegression implements Objective {
     } else {
       const ramp = graph.input('age.ramp', [1]);
       const quadratic = p.mul(graph, square, p.mul(graph, p.sub(graph, graph.scalar(1), ramp), graph.scalar(0.5)));
-      const bell = p.exp(graph, p.mul(graph, square, graph.scalar(-1 / (2 * sigma * sigma))));
+      const bell = p.exp(graph, p.mul(graph, square, graph.input('age.bell', [batch, 1])));
       each = p.add(graph, quadratic, p.mul(graph, p.sub(graph, graph.scalar(1), bell), ramp));
     }
     return p.reshape(graph, p.reduceSum(graph, p.mul(graph, each, weight), [0, 1]), [1]);
   }
 
   feed({ age, count }: TrainingBatch, progress: number): ObjectiveFeeds {
-    const { weights, total } = normalised(age.weight);
+    const { weights, total } = normalized(age.weight);
+    const { loss, sigma, ramp } = this.recipe;
+    const bell = age.years.map((_, face) => -1 / (2 * (age.sigma?.[face] || sigma) ** 2));
     return {
       feeds: {
         'age.years': { data: age.years, shape: [count, 1] },
         'age.weight': { data: weights, shape: [count, 1] },
-        ...(this.recipe.loss === 'swinface'
-          ? { 'age.ramp': { data: Float32Array.of(progress * this.recipe.ramp), shape: [1] } }
+        ...(loss === 'swinface'
+          ? {
+              'age.ramp': { data: Float32Array.of(progress * ramp), shape: [1] },
+              'age.bell': { data: bell, shape: [count, 1] },
+            }
           : {}),
       },
       labelled: [total],

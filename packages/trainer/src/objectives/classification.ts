@@ -1,7 +1,8 @@
 import type { OutputSelection } from '@swinface/core';
+import { at } from '@swinface/core/internal';
 import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
-import type { TrainingBatch } from '../batch.js';
-import { type Feed, normalised, type Objective, type ObjectiveFeeds, type RecordingContext } from './objective.js';
+import type { TrainingBatch } from '../tasks/batch.js';
+import { type Feed, normalized, type Objective, type ObjectiveFeeds, type RecordingContext } from './objective.js';
 
 /** Cross-entropy with soft targets of every softmax task; tasks with as many classes are computed together. */
 export class Classification implements Objective {
@@ -60,14 +61,14 @@ export class Classification implements Objective {
           labelled.push(0);
           return;
         }
-        const { weights, total } = normalised(label.weight);
+        const { weights, total } = normalized(label.weight);
         labelled.push(total);
         for (let face = 0; face < count; face++) {
-          const at = face * tasks.length + index;
-          weight[at] = weights[face] as number;
+          const place = face * tasks.length + index;
+          weight[place] = at(weights, face);
           for (let k = 0; k < classes; k++) {
-            const given = label.target[face * classes + k] as number;
-            target[at * classes + k] = given * (1 - this.#smoothing) + this.#smoothing / classes;
+            const given = at(label.target, face * classes + k);
+            target[place * classes + k] = given * (1 - this.#smoothing) + this.#smoothing / classes;
           }
         }
       });

@@ -1,7 +1,10 @@
-import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
-import type { TrainingBatch } from '../batch.js';
-import { ACTION_UNITS, ACTION_UNITS_TASK } from '../heads.js';
-import { normalised, type Objective, type ObjectiveFeeds, type RecordingContext, taskLogits } from './objective.js';
+import { at } from '@swinface/core/internal';
+import { type OnnxGraph, type OnnxValue, primitives as p } from '@swinface/core/onnx';
+import type { CouplingForm } from '../recipe/recipe.js';
+import type { TrainingBatch } from '../tasks/batch.js';
+import { ACTION_UNITS, ACTION_UNITS_TASK } from '../tasks/heads.js';
+import { normalized, type Objective, type ObjectiveFeeds, type RecordingContext, taskLogits } from './objective.js';
+import { binaryCrossEntropy } from './questions.js';
 
 /** Keeps logarithms of estimated probabilities finite. */
 const CLIP = 1e-3;
@@ -17,52 +20,67 @@ const RELATEDNESS: Readonly<Record<string, Readonly<Record<number, number>>>> = 
   neutral: {},
 };
 
-/** p(action unit | expression) [expressions, 17], row-major. */
-export function relatedness(expressions: readonly string[]): Float32Array {
+/** What each unit counts in the vote for each expression [expressions, 17], row-major. */
+export function voteWeights(expressions: readonly string[]): Float32Array {
   return Float32Array.from(expressions.flatMap((name) => ACTION_UNITS.map((unit) => RELATEDNESS[name]?.[unit] ?? 0)));
 }
 
+/** p(action unit | expression) [expressions, 17], row-major: 1 for prototypical and observational units alike, else 0. */
+export const unitsOf = (expressions: readonly string[]): Float32Array =>
+  voteWeights(expressions).map((weight) => (weight > 0 ? 1 : 0));
+
 /**
- * Distribution matching (arXiv:2401.01219): -p log q - (1 - p) log(1 - q) of the probabilities p that the network gives
- * and q that the other task foretells, both [B, K]; summed over K, mean over the faces: [1]. `printed` leaves the second
- * term out, as the paper's formula does.
+ * Distribution matching (arXiv:2401.01219) of what the network predicts and what the other task foretells of K binary
+ * questions, summed over K, mean over the faces: [1]. Both tasks learn from it.
+ *
+ * @param logits of the prediction p [B, K]
+ * @param foretold q [B, K]
  */
 export function matching(
   { graph, batch }: RecordingContext,
-  predicted: OnnxValue,
+  logits: OnnxValue,
   foretold: OnnxValue,
-  form: 'full' | 'printed',
+  form: CouplingForm,
 ): OnnxValue {
   // Shrunk into [CLIP, 1 - CLIP] instead of cut off, so that its gradient never vanishes.
   const q = p.add(graph, p.mul(graph, foretold, graph.scalar(1 - 2 * CLIP)), graph.scalar(CLIP));
-  const one = graph.scalar(1);
-  let each = p.mul(graph, predicted, p.log(graph, q));
-  if (form === 'full') {
-    each = p.add(graph, each, p.mul(graph, p.sub(graph, one, predicted), p.log(graph, p.sub(graph, one, q))));
-  }
-  const sum = p.reduceSum(graph, p.mul(graph, each, graph.scalar(-1 / batch)), [0, 1]);
+  const each =
+    form === 'printed'
+      ? p.neg(graph, p.mul(graph, p.sigmoid(graph, logits), p.log(graph, q)))
+      : binaryCrossEntropy(graph, logits, q);
+  const sum = p.reduceSum(graph, p.mul(graph, each, graph.scalar(1 / batch)), [0, 1]);
   return p.reshape(graph, sum, [1]);
 }
 
 /**
+ * Soft co-annotation (arXiv:2401.01219), face by face and class by class [B, C]: the cross-entropy of a prediction, as
+ * logits, and what the other task votes for, a distribution.
+ */
+export function annotation(graph: OnnxGraph, logits: OnnxValue, votes: OnnxValue, form: CouplingForm): OnnxValue {
+  const product =
+    form === 'printed'
+      ? p.mul(graph, p.softmax(graph, logits), p.log(graph, votes))
+      : p.mul(graph, p.logSoftmax(graph, logits), votes);
+  return p.neg(graph, product);
+}
+
+/**
  * Distribution matching of expressions and action units on every sample (arXiv:2401.01219): what the expressions
- * foretell of each unit, q = sum over expressions of p(expression) p(unit | expression), is compared with the predicted
- * p(unit). `printed` is the paper's formula, -p log q, which p -> 0 lowers by itself; `full` adds -(1 - p) log(1 - q).
+ * foretell of each unit, q = sum over expressions of p(expression) p(unit | expression), and the predicted p(unit).
  */
 export class DistributionMatching implements Objective {
   readonly tasks = ['Distribution matching'];
 
   constructor(
     readonly expressions: readonly string[],
-    readonly form: 'full' | 'printed',
+    readonly form: CouplingForm,
   ) {}
 
   record(context: RecordingContext): OnnxValue {
     const { graph } = context;
     const expression = p.softmax(graph, taskLogits(context, 'Expression'));
-    const unit = p.sigmoid(graph, taskLogits(context, ACTION_UNITS_TASK));
-    const table = graph.constant(relatedness(this.expressions), [this.expressions.length, ACTION_UNITS.length]);
-    return matching(context, unit, p.gemm(graph, expression, table), this.form);
+    const table = graph.constant(unitsOf(this.expressions), [this.expressions.length, ACTION_UNITS.length]);
+    return matching(context, taskLogits(context, ACTION_UNITS_TASK), p.gemm(graph, expression, table), this.form);
   }
 
   feed({ count }: TrainingBatch): ObjectiveFeeds {
@@ -72,26 +90,28 @@ export class DistributionMatching implements Objective {
 
 /**
  * Soft co-annotation on samples with action units (arXiv:2401.01219): the units vote for each expression by the weighted
- * share of its units that are present; the expression is learnt towards the softmax of those votes. For neutral, which
- * has no units, the vote is the share of all units that are absent (the paper leaves it open).
+ * share of its units that are present; the expression is learnt towards the softmax of those votes. Neutral has no units
+ * and gets no vote: 0 (eq. 4).
  */
 export class SoftCoAnnotation implements Objective {
   readonly tasks = ['Soft co-annotation'];
 
-  constructor(readonly expressions: readonly string[]) {}
+  constructor(
+    readonly expressions: readonly string[],
+    readonly form: CouplingForm,
+  ) {}
 
   record(context: RecordingContext): OnnxValue {
     const { graph, batch } = context;
     const target = graph.input('annotation.target', [batch, this.expressions.length]);
     const weight = graph.input('annotation.weight', [batch, 1]);
-    const entropy = p.mul(graph, p.logSoftmax(graph, taskLogits(context, 'Expression')), target);
-    const sum = p.reduceSum(graph, p.mul(graph, entropy, weight), [0, 1]);
-    return p.reshape(graph, p.neg(graph, sum), [1]);
+    const entropy = annotation(graph, taskLogits(context, 'Expression'), target, this.form);
+    return p.reshape(graph, p.reduceSum(graph, p.mul(graph, entropy, weight), [0, 1]), [1]);
   }
 
   feed({ sigmoid, count }: TrainingBatch): ObjectiveFeeds {
     const units = sigmoid?.[ACTION_UNITS_TASK];
-    const { weights, total } = normalised(units?.weight ?? new Float32Array(count));
+    const { weights, total } = normalized(units?.weight ?? new Float32Array(count));
     const classes = this.expressions.length;
     const target = new Float32Array(count * classes);
     for (let face = 0; face < count; face++) {
@@ -110,12 +130,12 @@ export class SoftCoAnnotation implements Objective {
 
 /** Softmax of the units' votes for each expression. */
 export function annotate(expressions: readonly string[], units: Float32Array): Float32Array {
-  const table = relatedness(expressions);
+  const table = voteWeights(expressions);
   const votes = expressions.map((_, e) => {
     const row = table.subarray(e * ACTION_UNITS.length, (e + 1) * ACTION_UNITS.length);
     const all = row.reduce((sum, weight) => sum + weight, 0);
-    if (all === 0) return 1 - units.reduce((sum, unit) => sum + unit, 0) / ACTION_UNITS.length;
-    return row.reduce((sum, weight, unit) => sum + weight * (units[unit] as number), 0) / all;
+    if (all === 0) return 0;
+    return row.reduce((sum, weight, unit) => sum + weight * at(units, unit), 0) / all;
   });
   const exps = votes.map(Math.exp);
   const total = exps.reduce((sum, value) => sum + value, 0);

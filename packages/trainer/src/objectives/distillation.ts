@@ -1,6 +1,6 @@
 import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
-import type { TrainingBatch } from '../batch.js';
-import { normalised, type Objective, type ObjectiveFeeds, type RecordingContext, unitRows } from './objective.js';
+import type { TrainingBatch } from '../tasks/batch.js';
+import { normalized, type Objective, type ObjectiveFeeds, type RecordingContext, unitRows } from './objective.js';
 
 /**
  * Learns a teacher's embedding: 1 - cosine to its vector, and, if asked for, the mean square difference of the
@@ -30,7 +30,7 @@ export class Distillation implements Objective {
 
   feed({ embedding, count }: TrainingBatch): ObjectiveFeeds {
     if (!embedding) throw new RangeError('The batch has no teacher embeddings, which the recipe asks for');
-    const { weights, total } = normalised(embedding.weight);
+    const { weights, total } = normalized(embedding.weight);
     return {
       feeds: {
         'embedding.target': { data: embedding.target, shape: [count, embedding.target.length / count] },

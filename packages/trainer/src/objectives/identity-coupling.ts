@@ -1,13 +1,15 @@
 import { InvalidInputError } from '@swinface/core';
+import { at } from '@swinface/core/internal';
 import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
-import type { TrainingBatch } from '../batch.js';
 import { ATTRIBUTE_TASKS } from '../data/labels.js';
 import type { Random } from '../data/random.js';
-import { matching } from './coupling.js';
+import type { CouplingForm } from '../recipe/recipe.js';
+import type { TrainingBatch } from '../tasks/batch.js';
+import { annotation, matching } from './coupling.js';
 import { CENTRES, type CosFace } from './identity.js';
 import {
   type Feed,
-  normalised,
+  normalized,
   type Objective,
   type ObjectiveFeeds,
   type ObjectiveParameter,
@@ -21,10 +23,10 @@ const WIDTH = ATTRIBUTE_TASKS.length;
 /** Keeps a vote defined where the labelled attributes say nothing about an identity. */
 const TINY = 1e-6;
 
-/** Which of the two couplings are learnt, and the form of distribution matching. */
+/** Which of the two couplings are learnt, and their form. */
 export interface IdentityCouplingOptions {
   readonly coupling: 'dm' | 'sca' | 'both';
-  readonly form: 'full' | 'printed';
+  readonly form: CouplingForm;
   /** p(attribute | identity) [identities, 40] of the training faces; NaN where no face says it. */
   readonly attributes: Float32Array;
 }
@@ -44,7 +46,7 @@ export class CoupledIdentity implements Objective {
   readonly parameters: readonly ObjectiveParameter[];
   readonly #matching: boolean;
   readonly #annotation: boolean;
-  readonly #form: 'full' | 'printed';
+  readonly #form: CouplingForm;
   readonly #attributes: Float32Array;
   /** The same without gaps: an identity of which nothing is known is taken for the mean of the others. */
   readonly #complete: Float32Array;
@@ -82,7 +84,7 @@ export class CoupledIdentity implements Objective {
     const losses = [this.cosFace.loss(context, cosines)];
     if (this.#matching) {
       const foretold = p.gemm(graph, p.softmax(graph, scaled), table);
-      losses.push(matching(context, p.sigmoid(graph, logits), foretold, this.#form));
+      losses.push(matching(context, logits, foretold, this.#form));
     }
     if (this.#annotation) {
       const input = (name: string, width: number) => graph.input(`annotation.${name}`, [batch, width]);
@@ -90,8 +92,8 @@ export class CoupledIdentity implements Objective {
       const sum = (each: OnnxValue) => p.reshape(graph, p.reduceSum(graph, each, [0, 1]), [1]);
       const possible = p.add(graph, against(table, input('labelled', WIDTH)), graph.scalar(TINY));
       const votes = p.div(graph, against(table, input('present', WIDTH)), possible);
-      const entropy = p.mul(graph, p.logSoftmax(graph, scaled), p.softmax(graph, votes));
-      losses.push(sum(p.neg(graph, p.mul(graph, entropy, input('strangers', 1)))));
+      const entropy = annotation(graph, scaled, p.softmax(graph, votes), this.#form);
+      losses.push(sum(p.mul(graph, entropy, input('strangers', 1))));
       const each = binaryCrossEntropy(graph, logits, input('attributes', WIDTH));
       losses.push(sum(p.mul(graph, each, input('gaps', WIDTH))));
     }
@@ -122,24 +124,24 @@ export class CoupledIdentity implements Objective {
       const known = identity?.weight[face] ? identity.label[face] : undefined;
       let [labels, missing] = [0, 0];
       ATTRIBUTE_TASKS.forEach((task, column) => {
-        const at = face * WIDTH + column;
+        const place = face * WIDTH + column;
         const label = softmax[task];
         if (label?.weight[face]) {
           labels++;
-          labelled[at] = 1;
-          present[at] = label.target[2 * face + 1] as number;
+          labelled[place] = 1;
+          present[place] = at(label.target, 2 * face + 1);
         } else if (known !== undefined) {
-          const share = this.#attributes[known * WIDTH + column] as number;
+          const share = at(this.#attributes, known * WIDTH + column);
           if (Number.isNaN(share)) return;
           missing++;
-          target[at] = share;
-          gaps[at] = 1;
+          target[place] = share;
+          gaps[place] = 1;
         }
       });
       if (known === undefined && labels > 0) strangers[face] = 1;
       if (missing > 0) incomplete++;
     }
-    const { weights, total } = normalised(strangers);
+    const { weights, total } = normalized(strangers);
     const wide = (data: Float32Array): Feed => ({ data, shape: [count, WIDTH] });
     return {
       feeds: {
@@ -171,14 +173,14 @@ function attributeLogits({ graph, selection, logits }: RecordingContext): OnnxVa
 function withoutGaps(attributes: Float32Array): Float32Array {
   const sums = new Float64Array(WIDTH);
   const counts = new Float64Array(WIDTH);
-  attributes.forEach((share, at) => {
+  attributes.forEach((share, place) => {
     if (Number.isNaN(share)) return;
-    sums[at % WIDTH] = (sums[at % WIDTH] as number) + share;
-    counts[at % WIDTH] = (counts[at % WIDTH] as number) + 1;
+    sums[place % WIDTH] = at(sums, place % WIDTH) + share;
+    counts[place % WIDTH] = at(counts, place % WIDTH) + 1;
   });
-  return attributes.map((share, at) => {
+  return attributes.map((share, place) => {
     if (!Number.isNaN(share)) return share;
-    const count = counts[at % WIDTH] as number;
-    return count === 0 ? 0.5 : (sums[at % WIDTH] as number) / count;
+    const count = at(counts, place % WIDTH);
+    return count === 0 ? 0.5 : at(sums, place % WIDTH) / count;
   });
 }

@@ -1,24 +1,15 @@
 import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
-import type { TrainingBatch } from '../batch.js';
 import type { Random } from '../data/random.js';
+import type { IdentityRecipe } from '../recipe/recipe.js';
+import type { TrainingBatch } from '../tasks/batch.js';
 import {
-  normalised,
+  normalized,
   type Objective,
   type ObjectiveFeeds,
   type ObjectiveParameter,
   type RecordingContext,
   unitRows,
 } from './objective.js';
-
-/** CosFace over the identities of the training set. */
-export interface IdentityRecipe {
-  /** s: what cosines are multiplied by before the softmax. */
-  readonly scale: number;
-  /** m: what a face's own cosine is lowered by. */
-  readonly margin: number;
-  /** Share of the identities whose centres take part in a step (Partial FC, arXiv:2203.15565); those of the batch always do. */
-  readonly sampling: number;
-}
 
 /** Name of the centres among the parameters. */
 export const CENTRES = 'objectives.identity.centres';
@@ -62,7 +53,7 @@ export class CosFace implements Objective {
 
   feed({ identity, count }: TrainingBatch, _: number, random: Random): ObjectiveFeeds {
     if (!identity) throw new RangeError('The batch has no identities, which the recipe asks for');
-    const { weights, total } = normalised(identity.weight);
+    const { weights, total } = normalized(identity.weight);
     const present = new Set<number>();
     identity.label.forEach((label, face) => {
       if (weights[face] !== 0) present.add(label);

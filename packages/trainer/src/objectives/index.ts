@@ -1,6 +1,6 @@
 import { embeddingLength, InvalidInputError, type OutputSelection } from '@swinface/core';
 import { type OnnxValue, primitives as p } from '@swinface/core/onnx';
-import type { ObjectivesRecipe } from '../recipe.js';
+import type { ObjectivesRecipe } from '../recipe/recipe.js';
 import { AgeRegression } from './age.js';
 import { Classification } from './classification.js';
 import { DistributionMatching, SoftCoAnnotation } from './coupling.js';
@@ -44,7 +44,7 @@ export function createObjectives(
     const cosFace = new CosFace(recipe.identity, identities, batch, embeddingLength(selection.config));
     const { identityCoupling: coupling, couplingForm: form } = recipe;
     if (coupling !== 'off' && !identityAttributes) {
-      throw new InvalidInputError('Identities cannot be coupled with attributes that nobody counted.', {
+      throw new InvalidInputError('Identities cannot be coupled with attributes that were not counted.', {
         expected: 'the attributes of the training identities',
         hint: 'Pass what openTrainingSource gives as identityAttributes.',
       });
@@ -58,7 +58,9 @@ export function createObjectives(
   if (recipe.coupling === 'dm' || recipe.coupling === 'both') {
     objectives.push(new DistributionMatching(expressions, recipe.couplingForm));
   }
-  if (recipe.coupling === 'sca' || recipe.coupling === 'both') objectives.push(new SoftCoAnnotation(expressions));
+  if (recipe.coupling === 'sca' || recipe.coupling === 'both') {
+    objectives.push(new SoftCoAnnotation(expressions, recipe.couplingForm));
+  }
   return objectives;
 }
 

@@ -1,7 +1,7 @@
 import type { OutputSelection } from '@swinface/core';
 import { type OnnxGraph, type OnnxValue, primitives as p } from '@swinface/core/onnx';
-import type { TrainingBatch } from '../batch.js';
 import type { Random } from '../data/random.js';
+import type { TrainingBatch } from '../tasks/batch.js';
 
 /** A tensor to feed to a step's graph. */
 export interface Feed {
@@ -31,7 +31,7 @@ export interface RecordingContext {
   parameter(name: string): OnnxValue;
 }
 
-/** What an objective tells a step about one batch. */
+/** What an objective feeds to a step for one batch. */
 export interface ObjectiveFeeds {
   readonly feeds: Readonly<Record<string, Feed>>;
   /** Sum of label weights per task; a task without labels takes no part in the step. */
@@ -55,7 +55,7 @@ export interface Objective {
 }
 
 /** Weights divided by their sum, so that a weighted sum is a mean over the labelled samples; zeros stay zeros. */
-export function normalised(weights: Float32Array): { weights: Float32Array; total: number } {
+export function normalized(weights: Float32Array): { weights: Float32Array; total: number } {
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return { weights: total > 0 ? weights.map((weight) => weight / total) : weights, total };
 }

@@ -1,6 +1,7 @@
+import { at } from '@swinface/core/internal';
 import { type OnnxGraph, type OnnxValue, primitives as p } from '@swinface/core/onnx';
-import type { TrainingBatch, VectorTarget } from '../batch.js';
-import { normalised, type Objective, type ObjectiveFeeds, type RecordingContext, taskLogits } from './objective.js';
+import type { TrainingBatch, VectorTarget } from '../tasks/batch.js';
+import { normalized, type Objective, type ObjectiveFeeds, type RecordingContext, taskLogits } from './objective.js';
 
 /** Binary cross-entropy of logits against answers in [0, 1], element by element: log(1 + exp x) - t x. */
 export function binaryCrossEntropy(graph: OnnxGraph, logits: OnnxValue, target: OnnxValue): OnnxValue {
@@ -14,7 +15,7 @@ function overSamples({ graph, batch }: RecordingContext, name: string, each: Onn
 }
 
 function feedVector(name: string, width: number, count: number, label: VectorTarget | undefined): ObjectiveFeeds {
-  const { weights, total } = normalised(label?.weight ?? new Float32Array(count));
+  const { weights, total } = normalized(label?.weight ?? new Float32Array(count));
   return {
     feeds: {
       [`${name}.target`]: { data: label?.target ?? new Float32Array(count * width), shape: [count, width] },
@@ -40,7 +41,7 @@ export class OrdinalAge implements Objective {
   feed({ age, count }: TrainingBatch): ObjectiveFeeds {
     const questions = this.ranks - 1;
     const target = Float32Array.from({ length: count * questions }, (_, index) =>
-      (age.years[Math.floor(index / questions)] as number) > index % questions ? 1 : 0,
+      at(age.years, Math.floor(index / questions)) > index % questions ? 1 : 0,
     );
     return feedVector('Age', questions, count, { target, weight: age.weight });
   }
@@ -69,7 +70,7 @@ export class Questions implements Objective {
   }
 }
 
-/** Values of one head, such as the coordinates of landmarks: mean square error (arXiv:2002.03683). */
+/** Values of one head, such as the coordinates of landmarks: squared errors, summed over the values (arXiv:2002.03683). */
 export class Values implements Objective {
   readonly tasks: readonly string[];
 
@@ -84,8 +85,7 @@ export class Values implements Objective {
     const { graph, batch } = context;
     const target = graph.input(`${this.task}.target`, [batch, this.width]);
     const error = p.sub(graph, taskLogits(context, this.task), target);
-    const square = p.mul(graph, error, error);
-    return overSamples(context, this.task, p.mul(graph, square, graph.scalar(1 / this.width)));
+    return overSamples(context, this.task, p.mul(graph, error, error));
   }
 
   feed({ regression, count }: TrainingBatch): ObjectiveFeeds {

@@ -1,6 +1,6 @@
-import type { OptimiserRecipe } from '../recipe.js';
-import { Orthogonaliser } from './muon.js';
-import type { ParameterStore } from './parameters.js';
+import type { ParameterStore } from '../graph/parameters.js';
+import type { OptimizerRecipe } from '../recipe/recipe.js';
+import { Orthogonalizer } from './muon.js';
 
 const EPSILON = 1e-8;
 
@@ -8,7 +8,7 @@ const EPSILON = 1e-8;
 const MOMENTUM = 0.95;
 
 /** Share of the highest learning rate at `progress` in [0, 1]: linear warm-up, then half a cosine down to the minimum. */
-export function learningRate(recipe: OptimiserRecipe, progress: number): number {
+export function learningRate(recipe: OptimizerRecipe, progress: number): number {
   const { learningRate: peak, minimum, warmUp } = recipe;
   if (progress < warmUp) return (peak * progress) / warmUp;
   const along = Math.min(1, (progress - warmUp) / Math.max(1e-9, 1 - warmUp));
@@ -19,7 +19,7 @@ export function learningRate(recipe: OptimiserRecipe, progress: number): number 
  * AdamW (arXiv:1711.05101) with gradients clipped by their global norm, and a moving average of everything; with an
  * orthogonaliser, Muon for the matrices that it handles, whose momentum is kept in `first`.
  */
-export class Optimiser {
+export class Optimizer {
   readonly first: Float32Array;
   readonly second: Float32Array;
   /** Moving average of all values, running statistics included. */
@@ -29,8 +29,8 @@ export class Optimiser {
 
   constructor(
     readonly store: ParameterStore,
-    readonly recipe: OptimiserRecipe,
-    readonly orthogonaliser?: Orthogonaliser,
+    readonly recipe: OptimizerRecipe,
+    readonly orthogonalizer?: Orthogonalizer,
   ) {
     const { length } = store.values;
     this.first = new Float32Array(length);
@@ -59,7 +59,7 @@ export class Optimiser {
     await this.#stepMatrices(gradients, scale, rate);
     for (const [name, gradient] of gradients) {
       const segment = segments.get(name);
-      if (!segment || this.orthogonaliser?.handles(name)) continue;
+      if (!segment || this.orthogonalizer?.handles(name)) continue;
       const keep = segment.decays ? 1 - rate * weightDecay : 1;
       // Indices are bounded by the segment; see `norm`.
       for (let i = 0, at = segment.offset; i < gradient.length; i++, at++) {
@@ -75,9 +75,9 @@ export class Optimiser {
 
   /** Nesterov momentum, made orthogonal. */
   async #stepMatrices(gradients: ReadonlyMap<string, Float32Array>, scale: number, rate: number): Promise<void> {
-    const { orthogonaliser, store, recipe } = this;
-    if (!orthogonaliser) return;
-    const updates = await orthogonaliser.updates((name) => {
+    const { orthogonalizer, store, recipe } = this;
+    if (!orthogonalizer) return;
+    const updates = await orthogonalizer.updates((name) => {
       const gradient = gradients.get(name) ?? new Float32Array(store.view(name).length);
       const momentum = store.view(name, this.first);
       const ahead = new Float32Array(gradient.length);
@@ -99,7 +99,7 @@ export class Optimiser {
   }
 
   async dispose(): Promise<void> {
-    await this.orthogonaliser?.dispose();
+    await this.orthogonalizer?.dispose();
   }
 
   /** Takes the values into their average; call once per step, after running statistics have moved too. */
@@ -114,10 +114,10 @@ export class Optimiser {
 }
 
 /** The optimiser that a recipe asks for. */
-export async function createOptimiser(store: ParameterStore, recipe: OptimiserRecipe, threads = 0): Promise<Optimiser> {
-  return new Optimiser(
+export async function createOptimizer(store: ParameterStore, recipe: OptimizerRecipe, threads = 0): Promise<Optimizer> {
+  return new Optimizer(
     store,
     recipe,
-    recipe.method === 'muon' ? await Orthogonaliser.create(store, threads) : undefined,
+    recipe.method === 'muon' ? await Orthogonalizer.create(store, threads) : undefined,
   );
 }

@@ -1,4 +1,4 @@
-import type { Recipe } from './recipe.js';
+import type { Recipe } from '../recipe/recipe.js';
 
 /** Share of a run that is done, 0 to 1. */
 export function progressOf(length: Recipe['length'], step: number, elapsedMs: number): number {

@@ -1,5 +1,4 @@
 import type { ExtraTask, ModelConfig, Task } from '@swinface/core';
-import type { AgeRecipe } from './objectives/age.js';
 
 /** The 17 facial action units of the coupling with expressions, by their FACS numbers. */
 export const ACTION_UNITS = [1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 15, 17, 20, 23, 24, 25, 26] as const;
@@ -29,20 +28,26 @@ export const HEADS: Readonly<Record<'action-units' | 'landmarks' | 'race', Extra
   },
 };
 
+/** Name of one of {@link HEADS}. */
+export type HeadName = keyof typeof HEADS;
+
+/** What a recipe asks of the network's outputs. */
+export interface HeadChoices {
+  readonly heads: readonly HeadName[];
+  /** `ordinal` asks one question for each year below `ranks`. */
+  readonly age: { readonly method: 'regression' | 'ordinal'; readonly ranks: number };
+}
+
 /** A network with the heads and the kind of age that a recipe asks for. */
-export function withHeads(
-  config: ModelConfig,
-  { heads, objectives }: { heads: readonly (keyof typeof HEADS)[]; objectives: { age: AgeRecipe } },
-): ModelConfig {
-  const { method, ranks } = objectives.age;
-  const age: Task = { name: 'Age', kind: 'ordinal', logits: ranks - 1 };
+export function withHeads(config: ModelConfig, { heads, age: { method, ranks } }: HeadChoices): ModelConfig {
+  const ordinal: Task = { name: 'Age', kind: 'ordinal', logits: ranks - 1 };
   return {
     ...config,
     ...(method === 'ordinal'
       ? {
           subnets: config.subnets.map((net) => ({
             ...net,
-            tasks: net.tasks.map((task) => (task.name === 'Age' ? age : task)),
+            tasks: net.tasks.map((task) => (task.name === 'Age' ? ordinal : task)),
           })),
         }
       : {}),

@@ -1,16 +1,4 @@
-import {
-  assembleWeights,
-  type HostTensor,
-  InvalidInputError,
-  isHostTensor,
-  type ModelConfig,
-  mapWeights,
-  type OutputSelection,
-  placedTasks,
-  sizeOf,
-  tensorShapes,
-  type WeightMap,
-} from '@swinface/core';
+import { type HostTensor, InvalidInputError, type ModelConfig, sizeOf, tensorShapes } from '@swinface/core';
 import { Random } from '../data/random.js';
 
 /** Where a tensor lies in a {@link ParameterStore}. */
@@ -30,7 +18,11 @@ export const isRunning = (name: string): boolean => /running_(mean|var)$/.test(n
 
 /** Whether a parameter follows gradients: neither running statistics nor what a recipe freezes do. */
 export const isTrainable = (name: string, frozen: readonly string[]): boolean =>
-  !isRunning(name) && !frozen.some((prefix) => isUnder(name, prefix));
+  !isRunning(name) && !isFrozen(name, frozen);
+
+/** Whether a recipe freezes a parameter or statistic: what `frozen` begins. */
+export const isFrozen = (name: string, frozen: readonly string[]): boolean =>
+  frozen.some((prefix) => isUnder(name, prefix));
 
 const isUnder = (name: string, prefix: string) => name === prefix || name.startsWith(`${prefix}.`);
 
@@ -80,65 +72,8 @@ export class ParameterStore {
   }
 }
 
-/** Tensors under the paths that `assembleWeights` gives them, subnets stacked. */
-export function flattenWeights(selection: OutputSelection, weights: WeightMap): Map<string, HostTensor> {
-  const tensors = new Map<string, HostTensor>();
-  mapWeights(assembleWeights(selection, weights), isHostTensor, (tensor, path) => tensors.set(path, tensor));
-  return tensors;
-}
-
-const PATHS: readonly (readonly [RegExp, string])[] = [
-  [/^backbone\.(patch_embed|layers)\./, '$1.'],
-  [/^backbone\.(norm|feature)\./, 'recognition.$1.'],
-  [/^fam\.nets\.\d+\.conv\.convs\.(\d)\.weight$/, 'subnets.convs.$1'],
-  [/^fam\.nets\.\d+\.channel_attention\.mlp\.1\./, 'subnets.channel_attention.fc1.'],
-  [/^fam\.nets\.\d+\.channel_attention\.mlp\.3\./, 'subnets.channel_attention.fc2.'],
-  [/^fam\.nets\.\d+\.norm\./, 'subnets.norm.'],
-  [/^tss\.nets\.\d+\.feature\.0\./, 'subnets.tss.0.'],
-  [/^tss\.nets\.\d+\.feature\.3\./, 'subnets.tss.1.'],
-  [/^om\.output_fcs\.\d+\./, 'subnets.output_fcs.'],
-];
-
-/**
- * The checkpoint's own tensors again: the inverse of {@link flattenWeights} for a selection of all outputs. The tensors
- * are views.
- */
-export function unflattenWeights(
-  config: ModelConfig,
-  tensors: ReadonlyMap<string, HostTensor>,
-): Map<string, HostTensor> {
-  // Rows of the joined task outputs go by subnet, not by task index.
-  const firstRow = new Map<number, number>();
-  let row = 0;
-  const tasks = placedTasks(config);
-  config.subnets.forEach((_, subnet) => {
-    for (const task of tasks.filter((entry) => entry.subnet === subnet)) {
-      firstRow.set(task.index, row);
-      row += task.task.logits;
-    }
-  });
-  const weights = new Map<string, HostTensor>();
-  for (const [name, shape] of tensorShapes(config)) {
-    const [pattern, replacement] = PATHS.find(([regexp]) => regexp.test(name)) ?? [/^$/, ''];
-    const path = name.replace(pattern, replacement);
-    const tensor = tensors.get(path);
-    if (!tensor) throw new InvalidInputError(`The tensor ${name} is nowhere among the parameters.`, { expected: path });
-    const size = sizeOf(shape);
-    const [, net, task] = /^(?:fam|tss)\.nets\.(\d+)\.|^om\.output_fcs\.(\d+)\./.exec(name) ?? [];
-    let start = 0;
-    if (net !== undefined) start = Number(net) * size;
-    if (task !== undefined) start = (firstRow.get(Number(task)) ?? 0) * sizeOf(shape.slice(1));
-    const data = tensor.data.subarray(start, start + size);
-    if (data.length !== size) {
-      throw new InvalidInputError(`The parameter ${path} is too short for ${name}.`, {
-        expected: `at least ${start + size} values`,
-        actual: String(tensor.data.length),
-      });
-    }
-    weights.set(name, { shape, data });
-  }
-  return weights;
-}
+/** Of a PReLU, as its authors begin (arXiv:1502.01852). */
+const FIRST_SLOPE = 0.25;
 
 /**
  * Weights to start training from. Matrices are normal with the variance that keeps signals the same size (doubled
@@ -146,7 +81,9 @@ export function unflattenWeights(
  * as identities, biases at zero.
  */
 export function initialWeights(config: ModelConfig, seed: number): Map<string, HostTensor> {
-  const branches = 2 * config.depths.reduce((sum, depth) => sum + depth, 0);
+  const branches = config.trunk
+    ? config.trunk.stages.reduce((sum, { blocks }) => sum + blocks, 0)
+    : 2 * config.depths.reduce((sum, depth) => sum + depth, 0);
   let index = 0;
   const weights = new Map<string, HostTensor>();
   for (const [name, shape] of tensorShapes(config)) {
@@ -154,6 +91,7 @@ export function initialWeights(config: ModelConfig, seed: number): Map<string, H
     const data = new Float32Array(sizeOf(shape));
     if (/running_var$|(norm\d?|feature\.[13])\.weight$/.test(name) && !name.startsWith('tss.')) data.fill(1);
     else if (name.endsWith('relative_position_bias_table')) fillNormal(data, random, 0.02);
+    else if (name.endsWith('.slope')) data.fill(FIRST_SLOPE);
     else if (name.endsWith('.weight')) fillNormal(data, random, deviation(name, shape, branches));
     weights.set(name, { shape, data });
   }
@@ -162,8 +100,8 @@ export function initialWeights(config: ModelConfig, seed: number): Map<string, H
 
 function deviation(name: string, shape: readonly number[], branches: number): number {
   const fanIn = sizeOf(shape.slice(1));
-  const beforeRelu = /conv\.convs|channel_attention\.mlp\.1|^tss/.test(name);
-  const branchEnd = /attn\.proj|mlp\.fc2/.test(name);
+  const beforeRelu = /conv\.convs|channel_attention\.mlp\.1|^tss|stem|expand|depthwise|\.top\./.test(name);
+  const branchEnd = /attn\.proj|mlp\.fc2|project/.test(name);
   // Logits start near zero: no class is favoured before anything is learnt.
   const output = name.startsWith('om.');
   return Math.sqrt((beforeRelu ? 2 : 1) / fanIn) * (branchEnd ? Math.sqrt(1 / branches) : 1) * (output ? 0.1 : 1);
