@@ -1,6 +1,8 @@
 import type { FaceAnalysis } from '@swinface/postprocessing';
-import { ATTRIBUTE_TASKS, EXPRESSIONS, expressionMajority } from '../data/labels.js';
+import { EXPRESSIONS } from '../data/expressions.js';
+import { ATTRIBUTE_TASKS, expressionMajority } from '../data/labels.js';
 import type { FaceSample } from '../data/samples.js';
+import { HEADS } from '../tasks/heads.js';
 import type { AgeAnswer } from './age.js';
 import { argmax, type ClassAnswer } from './classification.js';
 
@@ -13,7 +15,9 @@ export interface JudgedFace {
 /** Faces with an age label. */
 export function ageAnswers(faces: readonly JudgedFace[]): AgeAnswer[] {
   return faces.flatMap(({ sample, analysis: { age } }) =>
-    sample.age === undefined || !age ? [] : [{ label: sample.age, ...age }],
+    sample.age === undefined || !age
+      ? []
+      : [{ label: sample.age, ...(sample.ageDeviation === undefined ? {} : { sigma: sample.ageDeviation }), ...age }],
   );
 }
 
@@ -25,6 +29,17 @@ export function genderAnswers(faces: readonly JudgedFace[]): ClassAnswer[] {
     if (!label || !gender) return [];
     const { female: f, male: m } = gender.probabilities;
     return [{ label: label === 'male' ? 1 : 0, probabilities: [f, m], answer: gender.label === 'male' ? 1 : 0 }];
+  });
+}
+
+/** Faces whose race is labelled with one of the classes of a head for studies of bias; none without such a head. */
+export function raceAnswers(faces: readonly JudgedFace[]): ClassAnswer[] {
+  const { name, labels = [] } = HEADS.race.task;
+  return faces.flatMap(({ sample, analysis: { extra } }) => {
+    const label = sample.race === undefined ? -1 : labels.indexOf(sample.race);
+    const result = extra[name];
+    if (label < 0 || result?.kind !== 'softmax') return [];
+    return [{ label, probabilities: result.probabilities, answer: labels.indexOf(result.label) }];
   });
 }
 

@@ -1,10 +1,11 @@
 import type { ManifestCalibration, OperatingPoint } from '@swinface/core';
+import { at } from '@swinface/core/internal';
 import { softmaxTargets } from '../data/labels.js';
 import { readDataset } from '../data/samples.js';
 import { FALSE_MATCH_RATES, selectSplit } from './dataset-report.js';
 import type { Predictions, Predictor } from './predict.js';
-import { mean, quantile } from './statistics.js';
-import { pairSimilarities, rateTable } from './verification.js';
+import { type Estimate, mean, quantile } from './statistics.js';
+import { PairTable, strictestTable } from './strangers.js';
 
 /** Logits of a softmax task on labelled faces. */
 export interface LabelledLogits {
@@ -31,7 +32,7 @@ export function crossEntropy({ logits, targets }: LabelledLogits, temperature: n
   return mean(
     logits.map((row, n) => {
       const target = targets[n] ?? [];
-      return -logSoftmax(row, temperature).reduce((sum, v, k) => sum + v * (target[k] ?? 0), 0);
+      return -logSoftmax(row, temperature).reduce((sum, v, k) => sum + v * at(target, k), 0);
     }),
   );
 }
@@ -161,38 +162,54 @@ export function fitCalibration(all: readonly Predictions[]): Omit<ManifestCalibr
   return { temperatures, thresholds, ageIntervals: fitAgeIntervals(ages) };
 }
 
-/** Error rates of comparing single embeddings, over every two faces of one set. */
+const interval = ({ low, high }: Estimate) => ({ low, high });
+
+/**
+ * Error rates of comparing single embeddings, over every two faces of one set, at thresholds that hold the false match
+ * rates for strangers of any one sex and age band as well.
+ */
 export function fitOperatingPoints({ samples, dims, embeddings }: Predictions): OperatingPoint[] {
   if (dims === 0) return [];
-  const { genuine, impostor } = pairSimilarities(
-    embeddings,
-    dims,
-    samples.map(({ identity }) => identity),
-  );
-  if (genuine.length === 0) return [];
-  const table = rateTable(genuine, impostor, FALSE_MATCH_RATES);
-  return table
-    .map(({ target, threshold, falseNonMatchRate }) => ({ falseMatchRate: target, threshold, falseNonMatchRate }))
+  return strictestTable(new PairTable(embeddings, dims, samples), FALSE_MATCH_RATES)
+    .map(({ target, threshold, falseNonMatchRate, group, matches, misses }) => ({
+      falseMatchRate: target,
+      threshold,
+      falseNonMatchRate,
+      measured: {
+        strangers: group,
+        pairs: matches.count,
+        falseMatches: interval(matches),
+        falseNonMatches: interval(misses),
+      },
+    }))
     .reverse();
+}
+
+/** Faces of known identity that were not taught to the embedding here; what a trunk was trained on before is not known. */
+export interface VerificationFaces {
+  /** Path of NAME.jsonl. */
+  readonly list: string;
+  /** "held-out", or "all" where the embedding learnt nothing from the list. */
+  readonly split: 'held-out' | 'all';
 }
 
 /**
  * Measures a manifest's calibration on held-out faces, whatever calibration the model carries now.
  *
  * @param lists paths of NAME.jsonl; their held-out parts are used
- * @param verification path of the list whose faces, of which some show the same person, give the operating points
+ * @param verification faces, of which some show the same person, that give the operating points
  */
 export async function calibrate(
   predictor: Predictor,
   lists: readonly string[],
-  verification: string | undefined,
+  verification: VerificationFaces | undefined,
 ): Promise<ManifestCalibration> {
-  const predict = async (list: string): Promise<Predictions> => {
+  const predict = async (list: string, split = 'held-out'): Promise<Predictions> => {
     const dataset = await readDataset(list);
-    return predictor.predict(dataset, selectSplit(dataset.samples, 'held-out'), false);
+    return predictor.predict(dataset, selectSplit(dataset.samples, split), false);
   };
   const all: Predictions[] = [];
   for (const list of lists) all.push(await predict(list));
-  const points = verification === undefined ? [] : fitOperatingPoints(await predict(verification));
+  const points = verification ? fitOperatingPoints(await predict(verification.list, verification.split)) : [];
   return { ...fitCalibration(all), verification: points };
 }

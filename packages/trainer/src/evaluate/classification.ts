@@ -1,3 +1,4 @@
+import { at } from '@swinface/core/internal';
 import { type Estimate, mean, share } from './statistics.js';
 
 /** One judged answer of a classifier. */
@@ -41,12 +42,12 @@ export function classReport(labels: readonly string[], answers: readonly ClassAn
   const confusion = labels.map(() => labels.map(() => 0));
   for (const { label, answer } of answers) {
     const row = confusion[label];
-    if (row) row[answer] = (row[answer] ?? 0) + 1;
+    if (row) row[answer] = at(row, answer) + 1;
   }
-  const right = confusion.reduce((sum, row, i) => sum + (row[i] ?? 0), 0);
+  const right = confusion.reduce((sum, row, i) => sum + at(row, i), 0);
   const recalls = confusion.flatMap((row, i) => {
     const total = row.reduce((sum, v) => sum + v, 0);
-    return total > 0 ? [(row[i] ?? 0) / total] : [];
+    return total > 0 ? [at(row, i) / total] : [];
   });
   const reliability = reliabilityBins(answers);
   const calibrationError = reliability.reduce(
@@ -67,7 +68,7 @@ function reliabilityBins(answers: readonly ClassAnswer[]): ReliabilityBin[] {
   const bins = Array.from({ length: BINS }, () => ({ count: 0, confidence: 0, right: 0 }));
   for (const { label, probabilities } of answers) {
     const likeliest = argmax(probabilities);
-    const confidence = probabilities[likeliest] ?? 0;
+    const confidence = at(probabilities, likeliest);
     const bin = bins[Math.min(BINS - 1, Math.floor(confidence * BINS))];
     if (!bin) continue;
     bin.count++;

@@ -1,15 +1,24 @@
-import { EXPRESSIONS } from '../data/labels.js';
+import type { OperatingPoint } from '@swinface/core';
+import { EXPRESSIONS } from '../data/expressions.js';
 import type { Dataset, FaceSample } from '../data/samples.js';
+import { HEADS } from '../tasks/heads.js';
 import { type AgeReport, ageReport } from './age.js';
-import { ageAnswers, attributeAnswers, expressionAnswers, genderAnswers } from './answers.js';
+import { ageAnswers, attributeAnswers, expressionAnswers, genderAnswers, raceAnswers } from './answers.js';
 import { type AttributesReport, attributesReport, type ClassReport, classReport } from './classification.js';
 import { type GroupReport, groupReports } from './groups.js';
-import { parsePairs } from './pairs.js';
+import { type PairList, parsePairs } from './pairs.js';
 import type { Predictions, Predictor } from './predict.js';
+import {
+  ALL_STRANGERS,
+  type KeptRate,
+  keptRates,
+  PairTable,
+  type StrictestPoint,
+  strictestTable,
+} from './strangers.js';
 import {
   type FoldAccuracy,
   foldAccuracy,
-  pairSimilarities,
   type RatePoint,
   type RocPoint,
   rateTable,
@@ -34,6 +43,10 @@ export interface VerificationReport {
     readonly rates: readonly RatePoint[];
     readonly roc: readonly RocPoint[];
   };
+  /** The hardest thresholds that these faces themselves would ask for; empty where nobody is there twice. */
+  readonly strictest: readonly StrictestPoint[];
+  /** What the manifest's false match rates come to on these faces; empty without identities. */
+  readonly kept: readonly KeptRate[];
 }
 
 /** Everything measured on one data set; parts without labels are absent. */
@@ -48,6 +61,8 @@ export interface DatasetReport {
   readonly verification?: VerificationReport;
   readonly age?: AgeReport;
   readonly gender?: ClassReport;
+  /** Of heads for studies of bias. */
+  readonly race?: ClassReport;
   readonly expression?: ClassReport & {
     /** Faces whose taggers did not settle on one of the seven classes; not judged. */
     readonly undecided: number;
@@ -75,20 +90,26 @@ export async function datasetReport(
   predictor: Predictor,
   dataset: Dataset,
   split: string,
-  pairs: string | undefined,
+  pairs: PairList | undefined,
   onProgress?: (done: number, total: number) => void,
 ): Promise<DatasetReport> {
   const samples = selectSplit(dataset.samples, split);
   const predictions = await predictor.predict(dataset, samples, pairs !== undefined, onProgress);
-  return judgePredictions(dataset.name, split, predictions, pairs);
+  const { verification } = predictor.manifest.calibration;
+  return judgePredictions(dataset.name, split, predictions, pairs, verification);
 }
 
-/** Judges what a model said of some faces of a set. */
+/**
+ * Judges what a model said of some faces of a set.
+ *
+ * @param promised the manifest's verification table
+ */
 export function judgePredictions(
   name: string,
   split: string,
   predictions: Predictions,
-  pairs: string | undefined,
+  pairs: PairList | undefined,
+  promised: readonly OperatingPoint[],
 ): DatasetReport {
   const faces = predictions.samples.flatMap((sample, i) => {
     const analysis = predictions.analyses[i];
@@ -96,10 +117,11 @@ export function judgePredictions(
   });
   const ages = ageAnswers(faces);
   const genders = genderAnswers(faces);
+  const races = raceAnswers(faces);
   const expressions = expressionAnswers(faces);
   const attributes = attributeAnswers(faces);
   const tagged = faces.filter(({ sample }) => sample.votes).length;
-  const verification = verificationReport(predictions, pairs);
+  const verification = verificationReport(predictions, pairs, promised);
   return {
     name,
     split,
@@ -109,6 +131,7 @@ export function judgePredictions(
     ...(verification ? { verification } : {}),
     ...(ages.length > 0 ? { age: ageReport(ages) } : {}),
     ...(genders.length > 0 ? { gender: classReport(['female', 'male'], genders) } : {}),
+    ...(races.length > 0 ? { race: classReport(HEADS.race.task.labels ?? [], races) } : {}),
     ...(expressions.length > 0
       ? { expression: { ...classReport(EXPRESSIONS, expressions), undecided: tagged - expressions.length } }
       : {}),
@@ -117,29 +140,32 @@ export function judgePredictions(
   };
 }
 
-function verificationReport(predictions: Predictions, list: string | undefined): VerificationReport | undefined {
+function verificationReport(
+  predictions: Predictions,
+  list: PairList | undefined,
+  promised: readonly OperatingPoint[],
+): VerificationReport | undefined {
   const { samples, dims, embeddings, mirrored } = predictions;
   if (dims === 0) return undefined;
-  let report: VerificationReport = {};
+  let report: Pick<VerificationReport, 'pairs' | 'all'> = {};
   if (list !== undefined && mirrored) {
     const { pairs, missing } = parsePairs(list, samples);
     const scored = (rows: Float32Array) =>
       foldAccuracy(pairs.map((pair) => ({ ...pair, similarity: rowSimilarity(rows, dims, pair.first, pair.second) })));
     report = { pairs: { ...scored(mirrored), missing, single: scored(embeddings) } };
   }
-  const { genuine, impostor } = pairSimilarities(
-    embeddings,
-    dims,
-    samples.map(({ identity }) => identity),
-  );
-  if (genuine.length === 0 || impostor.length === 0) return report.pairs ? report : undefined;
-  return {
-    ...report,
-    all: {
+  const table = new PairTable(embeddings, dims, samples);
+  const { genuine } = table;
+  const impostor = table.strangers(ALL_STRANGERS);
+  if (impostor.length === 0) return report.pairs ? { ...report, strictest: [], kept: [] } : undefined;
+  if (genuine.length > 0) {
+    const all = {
       genuine: genuine.length,
       impostor: impostor.length,
       rates: rateTable(genuine, impostor, FALSE_MATCH_RATES),
       roc: roc(genuine, impostor),
-    },
-  };
+    };
+    report = { ...report, all };
+  }
+  return { ...report, strictest: strictestTable(table, FALSE_MATCH_RATES), kept: keptRates(table, promised) };
 }

@@ -9,6 +9,7 @@ import type { Estimate } from './statistics.js';
 const percent = (v: number, digits = 2): string => `${(100 * v).toFixed(digits)} %`;
 const years = (v: number): string => `${v.toFixed(2)} years`;
 const rate = (v: number): string => (v === 0 ? '0' : v.toExponential(0));
+const scientific = (v: number): string => (v === 0 ? '0' : v.toExponential(1));
 const estimate = ({ value, low, high }: Estimate, show: (v: number) => string): string =>
   `<strong>${show(value)}</strong> <small>${show(low)} to ${show(high)}</small>`;
 
@@ -48,7 +49,7 @@ function comparisonSection({ comparisons }: EvaluationReport): string {
   return `<h2>Against the goals and other libraries</h2>${table(['measure', 'here', 'goal', 'others, on other faces of the same set'], rows)}`;
 }
 
-function verificationSection({ pairs, all }: VerificationReport): string {
+function verificationSection({ pairs, all, strictest, kept }: VerificationReport): string {
   const parts = ['<h3>Same person or not</h3>'];
   if (pairs) {
     parts.push(
@@ -73,7 +74,45 @@ function verificationSection({ pairs, all }: VerificationReport): string {
       )}</div>`,
     );
   }
+  if (strictest.length > 0) {
+    parts.push(
+      '<p>Thresholds that hold each rate for all strangers, for those of one sex and age band, and within each band with pairs enough; the strictest decides.</p>',
+      table(
+        ['false match rate', 'decided by', 'their pairs', 'false matches', 'false non-match rate', 'cosine threshold'],
+        strictest.map(({ target, group, matches, misses, threshold }) => [
+          rate(target),
+          escapeHtml(group),
+          String(matches.count),
+          estimate(matches, scientific),
+          estimate(misses, percent),
+          threshold.toFixed(4),
+        ]),
+      ),
+    );
+  }
+  if (kept.length > 0) {
+    parts.push(
+      "<p>What the manifest's thresholds come to here:</p>",
+      table(
+        ['promised', 'strangers', 'pairs', 'false match rate', 'cosine threshold'],
+        kept.map(({ falseMatchRate, group, matches, threshold }) => [
+          rate(falseMatchRate),
+          escapeHtml(group),
+          String(matches.count),
+          estimate(matches, scientific),
+          threshold.toFixed(4),
+        ]),
+      ),
+      '<p><small>95 % intervals that allow for each person being in many pairs.</small></p>',
+    );
+  }
   return parts.join('');
+}
+
+/** Which sigma the ε-error was computed with. */
+function sigmas(own: number): string {
+  if (own === 0) return `σ = ${EPSILON_SIGMA}`;
+  return own === 1 ? "each label's σ" : `each label's σ, which ${percent(own)} have; ${EPSILON_SIGMA} otherwise`;
 }
 
 function ageSection({ age }: DatasetReport): string {
@@ -82,7 +121,7 @@ function ageSection({ age }: DatasetReport): string {
     age.intervalCoverage === undefined
       ? ''
       : `<dt>labels inside the 80 % interval</dt><dd>${percent(age.intervalCoverage, 1)}</dd>`;
-  return `<h3>Apparent age</h3><dl><dt>mean absolute error</dt><dd>${estimate(age.meanAbsoluteError, years)}</dd><dt>mean squared error</dt><dd>${age.meanSquaredError.toFixed(1)}</dd><dt>bias</dt><dd>${years(age.bias)}</dd><dt>ε-error (σ = ${EPSILON_SIGMA})</dt><dd>${age.epsilonError.toFixed(3)}</dd>${coverage}</dl><div class="plots">${linePlot(
+  return `<h3>Apparent age</h3><dl><dt>mean absolute error</dt><dd>${estimate(age.meanAbsoluteError, years)}</dd><dt>mean squared error</dt><dd>${age.meanSquaredError.toFixed(1)}</dd><dt>bias</dt><dd>${years(age.bias)}</dd><dt>ε-error (${sigmas(age.ownSigma)})</dt><dd>${age.epsilonError.toFixed(3)}</dd>${coverage}</dl><div class="plots">${linePlot(
     'Cumulative score: share of faces with an absolute error below so many years',
     { x: 'years', y: 'CS', xRange: [0, 20], yRange: [0, 1] },
     [{ name: 'age', points: age.cumulativeScore.map((v, i) => [i, v]) }],
@@ -138,7 +177,7 @@ function groupsSection(groups: readonly GroupReport[]): string {
 }
 
 function datasetSection(report: DatasetReport): string {
-  const { name, split, faces, unlocated, skipped, verification, gender, expression, attributes, groups } = report;
+  const { name, split, faces, unlocated, skipped, verification, gender, race, expression, attributes, groups } = report;
   const notes = [
     `${faces} faces (${escapeHtml(split)})`,
     ...(unlocated > 0 ? [`${unlocated} of them without landmarks, judged at the set's mean landmarks`] : []),
@@ -148,7 +187,7 @@ function datasetSection(report: DatasetReport): string {
     expression && expression.undecided > 0
       ? ` ${expression.undecided} faces on which the taggers did not settle are not judged.`
       : '';
-  return `<section><h2>${escapeHtml(name)}</h2><p>${notes.join('; ')}.</p>${verification ? verificationSection(verification) : ''}${ageSection(report)}${gender ? classSection('Gender', gender) : ''}${expression ? classSection('Expression', expression, undecided) : ''}${attributes ? attributesSection(attributes) : ''}${groupsSection(groups)}</section>`;
+  return `<section><h2>${escapeHtml(name)}</h2><p>${notes.join('; ')}.</p>${verification ? verificationSection(verification) : ''}${ageSection(report)}${gender ? classSection('Gender', gender) : ''}${race ? classSection('Race, for studies of bias', race) : ''}${expression ? classSection('Expression', expression, undecided) : ''}${attributes ? attributesSection(attributes) : ''}${groupsSection(groups)}</section>`;
 }
 
 function importanceSection({ importance }: EvaluationReport): string {

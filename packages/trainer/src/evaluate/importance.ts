@@ -1,19 +1,11 @@
-import {
-  assembleWeights,
-  type HostTensor,
-  isHostTensor,
-  type LoadedModel,
-  mapWeights,
-  placedTasks,
-  selectOutputs,
-  swinFace,
-} from '@swinface/core';
-import { OnnxGraph, OnnxOps, type OnnxValue } from '@swinface/core/onnx';
+import { type LoadedModel, networkOf, placedTasks, selectOutputs } from '@swinface/core';
+import { at } from '@swinface/core/internal';
+import { OnnxGraph, OnnxOps, type OnnxValue, recordOnnx } from '@swinface/core/onnx';
+import { CROP_SIZE } from '@swinface/geometry';
 import { Tensor } from 'onnxruntime-node';
 import { cropSamples } from '../data/cache.js';
 import { ARCFACE_CROP, writeInput } from '../data/crop.js';
 import type { Dataset, FaceSample } from '../data/samples.js';
-import { TEMPLATE_SIDE } from '../data/similarity.js';
 import { createSession } from '../engine/device.js';
 
 /** How strongly one subnet responds to each level of the network. */
@@ -46,27 +38,24 @@ export async function levelImportance(
   );
   const graph = new OnnxGraph();
   const ops = new FeatureOps(graph);
-  const image = graph.input('image', [1, 3, TEMPLATE_SIDE, TEMPLATE_SIDE]);
-  const constants = mapWeights(assembleWeights(selection, weights), isHostTensor, ({ data, shape }: HostTensor) =>
-    graph.constant(data, shape),
-  );
-  swinFace(ops, selection, constants, image);
+  const image = graph.input('image', [1, 3, CROP_SIZE, CROP_SIZE]);
+  recordOnnx(networkOf(selection), weights, ops, image);
   if (!ops.pooled) return [];
   graph.output('features', ops.pooled);
   const { session } = await createSession(graph.toModel('features'), 'cpu', 1);
   const sums = config.subnets.map(() => config.split.map(() => 0));
-  const pixels = new Float32Array(3 * TEMPLATE_SIDE * TEMPLATE_SIDE);
+  const pixels = new Float32Array(3 * CROP_SIZE * CROP_SIZE);
   let faces = 0;
   for await (const item of cropSamples(dataset, samples, ARCFACE_CROP)) {
     if ('reason' in item) continue;
     writeInput(item.crop, false, pixels, 0);
-    const feeds = { image: new Tensor('float32', pixels, [1, 3, TEMPLATE_SIDE, TEMPLATE_SIDE]) };
+    const feeds = { image: new Tensor('float32', pixels, [1, 3, CROP_SIZE, CROP_SIZE]) };
     const features = (await session.run(feeds)).features?.data as Float32Array;
     faces++;
     for (const [s, row] of sums.entries()) {
-      let at = s * config.feature;
+      let from = s * config.feature;
       for (const [level, width] of config.split.entries()) {
-        for (let c = 0; c < width; c++) row[level] = (row[level] ?? 0) + (features[at++] ?? 0) / width;
+        for (let c = 0; c < width; c++) row[level] = at(row, level) + at(features, from++) / width;
       }
     }
   }

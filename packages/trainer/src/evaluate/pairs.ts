@@ -1,7 +1,8 @@
 import { InvalidInputError } from '@swinface/core';
 import type { FaceSample } from '../data/samples.js';
+import { readText } from '../files/read.js';
 
-/** Two images to be told same or different. */
+/** Two images to be judged the same person or different ones. */
 export interface FacePair {
   /** Indices into the list of samples. */
   readonly first: number;
@@ -11,7 +12,21 @@ export interface FacePair {
   readonly fold: number;
 }
 
+/** A list of pairs in LFW's format. */
+export interface PairList {
+  /** Path of its file. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** @throws {InvalidInputError} if the file cannot be read */
+export const readPairs = async (path: string): Promise<PairList> => ({
+  path,
+  text: await readText(path, "a list of pairs in LFW's format"),
+});
+
 const FOLDS = 10;
+const MAX_FOLDS = 1000;
 
 /**
  * Reads a list of pairs in LFW's format: a line with the number of pairs of each kind (or "folds pairs"), then lines
@@ -19,28 +34,33 @@ const FOLDS = 10;
  * A list in one piece (View 1) is cut into ten folds, each with a tenth of either kind.
  *
  * @returns the pairs whose two images are both in `samples`, and the number of pairs left out.
- * @throws {InvalidInputError} if a line has another form.
+ * @throws {InvalidInputError} naming the line that has another form, or if the list is not as long as it says.
  */
-export function parsePairs(text: string, samples: readonly FaceSample[]): { pairs: FacePair[]; missing: number } {
+export function parsePairs(
+  { text, path }: PairList,
+  samples: readonly FaceSample[],
+): { pairs: FacePair[]; missing: number } {
   const byName = new Map(samples.map(({ identity, number }, i) => [`${identity} ${number}`, i]));
-  const [head = '', ...lines] = text.split('\n').filter((line) => line.trim() !== '');
-  const sizes = head.trim().split(/\s+/).map(Number);
-  const [sets, perSet] = sizes.length === 2 ? sizes : [1, sizes[0]];
-  if (!sets || !perSet || sizes.length > 2) {
-    throw new InvalidInputError('This is no list of pairs.', {
-      expected: "LFW's header: N, or folds and N",
-      actual: head,
+  const lines = text
+    .split('\n')
+    .flatMap((line, i) => (line.trim() === '' ? [] : [{ line: line.trim(), number: i + 1 }]));
+  const [head, ...rows] = lines;
+  const { sets, perSet } = sizesOf(head?.line ?? '', path);
+  if (rows.length !== 2 * sets * perSet) {
+    throw new InvalidInputError(`${path} is not as long as its first line says.`, {
+      expected: `${2 * sets * perSet} pairs`,
+      actual: String(rows.length),
     });
   }
   const pairs: FacePair[] = [];
   let missing = 0;
-  for (const [i, line] of lines.entries()) {
-    const [a = '', n = '', b = '', m] = line.trim().split(/\s+/);
+  for (const [i, { line, number }] of rows.entries()) {
+    const [, a = '', n, b = '', m] = /^(\S+)\s+(\d+)\s+(\S+)(?:\s+(\d+))?$/.exec(line) ?? [];
     const same = m === undefined;
-    if (b === '') {
-      throw new InvalidInputError(`Line ${i + 2} of the pairs is malformed.`, {
+    if (a === '' || (same && !/^\d+$/.test(b))) {
+      throw new InvalidInputError(`${path}:${number} is malformed.`, {
         expected: '"name n m" or "name n other m"',
-        actual: line,
+        actual: line.slice(0, 200),
       });
     }
     const first = byName.get(`${a} ${Number(n)}`);
@@ -53,4 +73,14 @@ export function parsePairs(text: string, samples: readonly FaceSample[]): { pair
     pairs.push({ first, second, same, fold });
   }
   return { pairs, missing };
+}
+
+function sizesOf(head: string, path: string): { sets: number; perSet: number } {
+  const [, first, second] = /^(\d{1,6})(?:\s+(\d{1,6}))?$/.exec(head) ?? [];
+  const [sets, perSet] = second === undefined ? [1, Number(first)] : [Number(first), Number(second)];
+  if (sets >= 1 && sets <= MAX_FOLDS && perSet >= 1) return { sets, perSet };
+  throw new InvalidInputError(`${path} is no list of pairs.`, {
+    expected: "LFW's header: N, or folds and N",
+    actual: head.slice(0, 200),
+  });
 }

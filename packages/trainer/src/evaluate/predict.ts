@@ -1,26 +1,26 @@
 import { availableParallelism } from 'node:os';
 import {
-  assembleWeights,
   embeddingLength,
-  foldWeights,
   InvalidInputError,
   type LoadedModel,
   type Manifest,
+  networkOf,
   type OutputSelection,
   selectOutputs,
 } from '@swinface/core';
+import { at } from '@swinface/core/internal';
+import { readModelFile } from '@swinface/core/node';
 import { exportOnnx } from '@swinface/core/onnx';
+import { CROP_SIZE } from '@swinface/geometry';
 import { decodeOutputs, type FaceAnalysis } from '@swinface/postprocessing';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { cropSamples, type SkippedSample } from '../data/cache.js';
 import { writeInput } from '../data/crop.js';
 import type { Dataset, FaceSample } from '../data/samples.js';
-import { TEMPLATE_SIDE } from '../data/similarity.js';
 import { createSession, type Device } from '../engine/device.js';
-import { loadModel } from './model-files.js';
 
 const BATCH = 32;
-const IMAGE = 3 * TEMPLATE_SIDE * TEMPLATE_SIDE;
+const IMAGE = 3 * CROP_SIZE * CROP_SIZE;
 
 /** What a model says of some faces. */
 export interface Predictions {
@@ -60,7 +60,7 @@ export class Predictor {
    * @throws {WeightsInvalidError} if a file does not hold what the manifest says
    */
   static async open(path: string, device: Device | 'auto' = 'cpu'): Promise<Predictor> {
-    return Predictor.of(await loadModel(path), device);
+    return Predictor.of(await readModelFile(path), device);
   }
 
   /** Makes loaded weights ready to run. */
@@ -72,7 +72,7 @@ export class Predictor {
     const heads: Head[] = [];
     for (const { zoom, outputs } of manifest.crops) {
       const selection = selectOutputs(manifest.config, outputs);
-      const model = exportOnnx(selection, foldWeights(assembleWeights(selection, tensors)));
+      const model = exportOnnx(networkOf(selection).folded, tensors);
       const { session } = await createSession(model, device, threads);
       heads.push({ zoom, selection, session });
     }
@@ -108,12 +108,7 @@ export class Predictor {
         const n = pending.length;
         if (n === 0) return;
         const feeds = {
-          image: new Tensor('float32', images.subarray(0, n * views * IMAGE), [
-            n * views,
-            3,
-            TEMPLATE_SIDE,
-            TEMPLATE_SIDE,
-          ]),
+          image: new Tensor('float32', images.subarray(0, n * views * IMAGE), [n * views, 3, CROP_SIZE, CROP_SIZE]),
         };
         const results = await session.run(feeds);
         const embedding = floats(results.embedding);
@@ -138,7 +133,7 @@ export class Predictor {
         }
         pending.length = 0;
       };
-      for await (const item of cropSamples(dataset, samples, { side: TEMPLATE_SIDE, scale: zoom, channels: 3 })) {
+      for await (const item of cropSamples(dataset, samples, { side: CROP_SIZE, scale: zoom, channels: 3 })) {
         if ('reason' in item) {
           skipped.set(item.index, { key: samples[item.index]?.key ?? '', reason: item.reason });
         } else {
@@ -177,7 +172,7 @@ function merge(a: FaceAnalysis | undefined, b: FaceAnalysis): FaceAnalysis {
 }
 
 function unitSum(a: Float32Array, b: Float32Array): Float32Array {
-  const sum = a.map((v, i) => v + (b[i] ?? 0));
+  const sum = a.map((v, i) => v + at(b, i));
   const length = Math.hypot(...sum);
   return sum.map((v) => v / length);
 }

@@ -1,12 +1,12 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { InvalidInputError } from '@swinface/core';
+import { readModelFile } from '@swinface/core/node';
 import { readDataset } from '../data/samples.js';
 import type { Device } from '../engine/device.js';
+import { StagedFiles } from '../files/durable.js';
 import { type DatasetReport, datasetReport, selectSplit } from './dataset-report.js';
 import { htmlReport } from './html.js';
 import { type LevelImportance, levelImportance } from './importance.js';
-import { loadModel } from './model-files.js';
+import { readPairs } from './pairs.js';
 import { Predictor } from './predict.js';
 import { comparisons } from './references.js';
 import type { EvaluationReport } from './report.js';
@@ -40,12 +40,7 @@ export async function runEvaluate(options: EvaluateOptions): Promise<EvaluationR
   const { weights, data, split = 'held-out', pairs, out, device = 'cpu', log = () => {} } = options;
   if (data.length === 0)
     throw new InvalidInputError('There is nothing to evaluate on.', { expected: 'one or more lists' });
-  const pairList =
-    pairs === undefined
-      ? undefined
-      : await readFile(pairs, 'utf8').catch((cause: unknown) => {
-          throw new InvalidInputError(`The pairs ${pairs} cannot be read.`, { cause });
-        });
+  const pairList = pairs === undefined ? undefined : await readPairs(pairs);
   const predictor = await Predictor.open(weights, device);
   const reports: DatasetReport[] = [];
   let importance: LevelImportance[] = [];
@@ -68,7 +63,7 @@ export async function runEvaluate(options: EvaluateOptions): Promise<EvaluationR
       reports.push(report);
       if (importance.length === 0) {
         const some = selectSplit(dataset.samples, split).slice(0, IMPORTANCE_FACES);
-        importance = await levelImportance(await loadModel(weights), dataset, some);
+        importance = await levelImportance(await readModelFile(weights), dataset, some);
       }
     }
   } finally {
@@ -82,9 +77,10 @@ export async function runEvaluate(options: EvaluateOptions): Promise<EvaluationR
     comparisons: reports.flatMap((entry) => comparisons(entry).map((line) => ({ set: entry.name, ...line }))),
   };
   if (out !== undefined) {
-    await mkdir(out, { recursive: true });
-    await writeFile(join(out, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
-    await writeFile(join(out, 'report.html'), htmlReport(report));
+    await StagedFiles.write(out, async (files) => {
+      await files.add('report.json', `${JSON.stringify(report, null, 1)}\n`);
+      await files.add('report.html', htmlReport(report));
+    });
   }
   return report;
 }

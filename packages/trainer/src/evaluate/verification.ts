@@ -1,5 +1,3 @@
-import { Random } from '../data/random.js';
-
 /** Accuracy of "same or different" with a threshold found on other pairs than those judged. */
 export interface FoldAccuracy {
   readonly accuracy: number;
@@ -132,46 +130,4 @@ export function rateTable(genuine: Float32Array, impostor: Float32Array, targets
       const threshold = above > barrier ? (above + barrier) / 2 : barrier + 1e-6;
       return { target, ...errorRates(genuine, impostor, threshold) };
     });
-}
-
-/** Beyond this many faces only a random part of them is compared with each other: 8,000 make 32 million pairs. */
-const MOST_FACES = 8000;
-
-/**
- * Similarities of every two faces of known identity.
- *
- * @param rows unit embeddings [N, dims]
- * @param identities of the N faces
- */
-export function pairSimilarities(
-  rows: Float32Array,
-  dims: number,
-  identities: readonly (string | undefined)[],
-): { genuine: Float32Array; impostor: Float32Array } {
-  let known = identities.flatMap((identity, i) => (identity === undefined ? [] : [i]));
-  if (known.length > MOST_FACES) {
-    const order = new Random(29).permutation(known.length);
-    known = [...order.subarray(0, MOST_FACES)].flatMap((k) => known[k] ?? []);
-  }
-  const codes = new Map<string, number>();
-  const code = known.map((i) => {
-    const identity = identities[i] ?? '';
-    const value = codes.get(identity) ?? codes.size;
-    codes.set(identity, value);
-    return value;
-  });
-  const genuine: number[] = [];
-  const impostor = new Float32Array((known.length * (known.length - 1)) / 2);
-  let strangers = 0;
-  for (const [a, i] of known.entries()) {
-    const row = rows.subarray(i * dims, (i + 1) * dims);
-    for (let b = 0; b < a; b++) {
-      const at = (known[b] ?? 0) * dims;
-      let sum = 0;
-      for (let d = 0; d < dims; d++) sum += (row[d] ?? 0) * (rows[at + d] ?? 0);
-      if (code[a] === code[b]) genuine.push(sum);
-      else impostor[strangers++] = sum;
-    }
-  }
-  return { genuine: Float32Array.from(genuine), impostor: impostor.slice(0, strangers) };
 }

@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { align } from '../../src/align/align.js';
-import { MIRRORED_LANDMARKS } from '../../src/align/landmarks.js';
 import { type FaceSample, readDataset } from '../../src/data/samples.js';
-import { ACTION_UNITS } from '../../src/heads.js';
+import { ACTION_UNITS } from '../../src/tasks/heads.js';
+import { MIRRORED_LANDMARKS } from '../../src/tasks/landmarks.js';
 
 const faceApi = dirname(createRequire(import.meta.url).resolve('@vladmandic/face-api/package.json'));
 const model = fileURLToPath(new URL('../../../../.cache/models/face_landmarker.task', import.meta.url));

@@ -1,16 +1,18 @@
-/** Damaged checkpoints, for {@link fuzz}. */
+/** Damaged files of every kind that the trainer reads, for {@link fuzz}. */
 import { readFile } from 'node:fs/promises';
 import { tensorShapes } from '@swinface/core';
 import { type FuzzRandom, type FuzzTarget, mutateBytes, mutateJson } from '@swinface/testing';
-import { MemorySource } from '../../src/convert/bytes.js';
 import { fitWeights } from '../../src/convert/fit.js';
 import { openWeightFile, type WeightFile } from '../../src/convert/open.js';
 import { unpickleCheckpoint } from '../../src/convert/pytorch.js';
-import { StagedFile } from '../../src/convert/staged-files.js';
 import { writeSafetensorsFile } from '../../src/convert/write-safetensors.js';
 import { ZipArchive } from '../../src/convert/zip.js';
+import { MemorySource } from '../../src/files/byte-source.js';
+import { StagedFile } from '../../src/files/durable.js';
 import { checkpointFixture, TINY_CHECKPOINT, tinyCheckpointTensor } from '../node/support/checkpoints.js';
 import { type ZipEntry, zip } from '../node/support/pickles.js';
+import { dataTargets } from './data-targets.js';
+import { runTargets } from './run-targets.js';
 
 const shapes = tensorShapes(TINY_CHECKPOINT);
 
@@ -47,7 +49,7 @@ async function written(fill: (file: StagedFile) => Promise<void>): Promise<Buffe
       return { bytesWritten: bytes.length };
     },
   };
-  const file = new StagedFile(sink as unknown as ConstructorParameters<typeof StagedFile>[0]);
+  const file = new StagedFile(sink as unknown as ConstructorParameters<typeof StagedFile>[0], 'memory');
   await fill(file);
   await file.flush();
   return Buffer.concat(parts);
@@ -73,6 +75,8 @@ export async function trainerTargets(): Promise<FuzzTarget[]> {
   const header: unknown = JSON.parse(safetensors.subarray(8, headerEnd).toString());
 
   return [
+    ...dataTargets(),
+    ...(await runTargets()),
     {
       name: 'checkpoint, its zip',
       make: (random) => {
@@ -107,14 +111,14 @@ export async function trainerTargets(): Promise<FuzzTarget[]> {
       },
     },
     {
-      name: 'safetensors of strangers, its bytes',
+      name: 'safetensors of others, its bytes',
       make: (random) => {
         const file = mutateBytes(random, safetensors, safetensors, [0, 8]);
         return () => readWeightFile(file);
       },
     },
     {
-      name: 'safetensors of strangers, its header',
+      name: 'safetensors of others, its header',
       make: (random) => {
         const text = Buffer.from(JSON.stringify(mutateJson(random, header)) ?? '');
         const length = Buffer.alloc(8);

@@ -2,9 +2,9 @@ import { selectOutputs } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { expect, test } from 'vitest';
 import type { Device } from '../../src/engine/device.js';
-import { Optimiser } from '../../src/engine/optimiser.js';
-import { initialWeights } from '../../src/engine/parameters.js';
+import { Optimizer } from '../../src/engine/optimizer.js';
 import { TrainingStep } from '../../src/engine/step.js';
+import { initialWeights } from '../../src/graph/parameters.js';
 import { TINY, TinySource, tinyRecipe } from '../node/support/tiny.js';
 
 const STEPS = 3;
@@ -14,12 +14,12 @@ async function train(device: Device): Promise<Float32Array[]> {
   const recipe = tinyRecipe();
   const step = await TrainingStep.create(selectOutputs(TINY), initialWeights(TINY, 1), recipe, { device, threads: 1 });
   expect(step.device).toBe(device);
-  const optimiser = new Optimiser(step.store, recipe.optimiser);
+  const optimizer = new Optimizer(step.store, recipe.optimizer);
   const source = new TinySource();
   const losses: Float32Array[] = [];
   for (let index = 0; index < STEPS; index++) {
     const result = await step.run(await source.next(), index, 0);
-    await optimiser.step(result.gradients, optimiser.norm(result.gradients), 0.003);
+    await optimizer.step(result.gradients, optimizer.norm(result.gradients), 0.003);
     losses.push(result.losses.slice());
   }
   await step.dispose();

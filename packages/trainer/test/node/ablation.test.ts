@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ablate, ablationTable, mergePatch } from '../../src/ablation.js';
+import { ablate, mergePatch } from '../../src/ablate/ablate.js';
+import { ablationTable } from '../../src/ablate/table.js';
 import { Random } from '../../src/data/random.js';
-import { readAverages } from '../../src/engine/checkpoint.js';
-import { isRunning, isTrainable } from '../../src/engine/parameters.js';
-import { parseRecipe } from '../../src/recipe.js';
-import { checkpointPath } from '../../src/train.js';
+import { checkpointPath, readAverages } from '../../src/engine/checkpoint.js';
+import { isRunning, isTrainable } from '../../src/graph/parameters.js';
+import { parseRecipe } from '../../src/recipe/recipe.js';
 
 const STUDY = fileURLToPath(new URL('../../recipes/ablation.json', import.meta.url));
 interface Study {
@@ -96,7 +96,7 @@ describe('ablate', () => {
         seeds: [1, 2],
         evaluation: ['set.jsonl'],
         base,
-        variants: { muon: { optimiser: { method: 'muon' } } },
+        variants: { muon: { optimizer: { method: 'muon' } } },
       }),
     );
     for (const [variant, figures] of Object.entries({ base: [0.5, 0.6], muon: [0.7, 0.9] })) {
@@ -126,7 +126,7 @@ describe('ablate', () => {
       batch: 2,
       frozen,
       length: { steps: 1 },
-      optimiser: { warmUp: 0 },
+      optimizer: { warmUp: 0 },
       objectives: { distillation: 'off', identity: { scale: 8, margin: 0.1, sampling: 1 } },
       data: { cache: join(folder, 'cache'), teacher: null, parts: [part] },
     };

@@ -1,7 +1,7 @@
 import { UnsupportedDeviceError } from '@swinface/core';
 import { expect, test } from 'vitest';
-import { benchmark } from '../../src/benchmark.js';
-import { benchmarkPytorch } from '../../src/benchmark-pytorch.js';
+import { benchmark } from '../../src/benchmark/benchmark.js';
+import { benchmarkPytorch } from '../../src/benchmark/pytorch.js';
 import { tinyRecipe } from './support/tiny.js';
 
 test('a step is timed in all its parts', async () => {

@@ -1,7 +1,10 @@
-import { SUBNETS } from '@swinface/core';
+import { PRESETS, SUBNETS, selectOutputs } from '@swinface/core';
 import { describe, expect, it } from 'vitest';
+import { ClassLabels } from '../../src/data/class-labels.js';
 import { ATTRIBUTE_TASKS, expressionDistribution, expressionMajority, softmaxTargets } from '../../src/data/labels.js';
 import { parseSample } from '../../src/data/samples.js';
+import { Classification } from '../../src/objectives/classification.js';
+import { withHeads } from '../../src/tasks/heads.js';
 
 const none = {
   neutral: 0,
@@ -45,6 +48,23 @@ describe('labels', () => {
     expect(expressionMajority({ ...none, surprise: 5, fear: 5 })).toBeUndefined();
   });
 
+  it("trains race where it is one of the head's classes, and nothing where it is not", () => {
+    const of = (race: string) => softmaxTargets({ key: 'k', file: 'f', points: null, race });
+    expect(of('asian').get('Race')).toEqual([0, 0, 1, 0, 0]);
+    expect(of('martian').size).toBe(0);
+    const labels = new ClassLabels(2);
+    labels.set(1, { key: 'k', file: 'f', points: null, race: 'other' });
+    const config = withHeads(PRESETS['swinface-nano'], {
+      heads: ['race'],
+      age: { method: 'regression', ranks: 101 },
+    });
+    const objective = new Classification(selectOutputs(config, ['Race']), 0);
+    const { feeds, labelled } = objective.feed({ count: 2, images: new Float32Array(), ...labels });
+    expect(labelled).toEqual([1]);
+    expect([...(feeds['softmax5.target']?.data ?? [])]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    expect([...(feeds['softmax5.weight']?.data ?? [])]).toEqual([0, 1]);
+  });
+
   it('reads targets as [no, yes] and [female, male]', () => {
     const attributes = `1${'0'.repeat(19)}1${'0'.repeat(18)}1`;
     const targets = softmaxTargets({ key: 'k', file: 'f', points: null, attributes });
@@ -77,6 +97,11 @@ describe('parseSample', () => {
     });
   });
 
+  it('takes null for absent', () => {
+    const line = '{"key":"a","file":"f","age":null,"gender":null,"votes":null,"points":null,"identity":null}';
+    expect(parseSample(line, 'x:1')).toEqual({ key: 'a', file: 'f', points: null });
+  });
+
   it.each([
     ['{', /JSON/],
     ['{"key":"a"}', /`file`/],
@@ -84,6 +109,21 @@ describe('parseSample', () => {
     ['{"key":"a","file":"f","age":-1}', /age/],
     ['{"key":"a","file":"f","attributes":"01"}', /40 characters/],
     ['{"key":"a","file":"f","gender":"m"}', /gender/],
+    ['null', /JSON object/],
+    ['7', /JSON object/],
+    ['[]', /JSON object/],
+    ['{"key":"","file":"f"}', /`key`/],
+    ['{"key":"a","file":7}', /`file`/],
+    ['{"key":"a","file":"f","shard":[]}', /shard/],
+    ['{"key":"a","file":"f","split":1}', /split/],
+    ['{"key":"a","file":"f","age":999}', /age/],
+    ['{"key":"a","file":"f","race":{}}', /race/],
+    ['{"key":"a","file":"f","identity":{}}', /identity/],
+    ['{"key":"a","file":"f","number":"1"}', /number/],
+    ['{"key":"a","file":"f","points":[[1,2],[3,4],[5,6],[7,8],[9,1e300]]}', /points/],
+    ['{"key":"a","file":"f","votes":[1,2]}', /votes/],
+    ['{"key":"a","file":"f","votes":{"hapiness":3}}', /votes/],
+    ['{"key":"a","file":"f","landmarks":[1,2]}', /landmarks/],
   ])('refuses %s', (line, message) => {
     expect(() => parseSample(line, 'list.jsonl:3')).toThrow(message);
     expect(() => parseSample(line, 'list.jsonl:3')).toThrow(/list\.jsonl:3/);

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { deflateSync } from 'node:zlib';
+import { InvalidInputError } from '@swinface/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CELEBA_ATTRIBUTES } from '../../src/data/labels.js';
 import { readAdience, readImdbWiki, readMorph, readUtkFace } from '../../src/data/readers/ages.js';
@@ -10,6 +10,7 @@ import { readAffectNet, readFerPlus, readRafDb } from '../../src/data/readers/ex
 import { writeList } from '../../src/data/readers/index.js';
 import { parseMat } from '../../src/data/readers/mat.js';
 import { readDataset } from '../../src/data/samples.js';
+import { compressedElement, doubles, element, int32, type Mat, matFile, matOf } from './support/mat.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -24,74 +25,6 @@ async function files(contents: Readonly<Record<string, string | Buffer>>): Promi
   }
 }
 
-// A writer of MATLAB 5 files, from the published format: tag (type, bytes), body, padding to eight bytes.
-type Mat = { name?: string } & (
-  | { numbers: number[]; rows?: number }
-  | { text: string }
-  | { cells: Mat[] }
-  | { fields: Record<string, Mat> }
-);
-const element = (type: number, body: Buffer): Buffer => {
-  const tag = Buffer.alloc(8);
-  tag.writeUInt32LE(type, 0);
-  tag.writeUInt32LE(body.length, 4);
-  return Buffer.concat([tag, body, Buffer.alloc((8 - (body.length % 8)) % 8)]);
-};
-const int32 = (...values: number[]): Buffer => {
-  const bytes = Buffer.alloc(4 * values.length);
-  for (const [i, v] of values.entries()) bytes.writeInt32LE(v, 4 * i);
-  return bytes;
-};
-const doubles = (values: number[]): Buffer => Buffer.from(Float64Array.from(values).buffer);
-function matArray(value: Mat): Buffer {
-  const head = (kind: number, dims: number[]) => [
-    element(6, int32(kind, 0)),
-    element(5, int32(...dims)),
-    element(1, Buffer.from(value.name ?? '', 'latin1')),
-  ];
-  if ('numbers' in value) {
-    const rows = value.rows ?? 1;
-    return element(
-      14,
-      Buffer.concat([...head(6, [rows, value.numbers.length / rows]), element(9, doubles(value.numbers))]),
-    );
-  }
-  if ('text' in value) {
-    const text = Buffer.from(value.text, 'utf16le');
-    return element(14, Buffer.concat([...head(4, [1, value.text.length]), element(17, text)]));
-  }
-  if ('cells' in value)
-    return element(14, Buffer.concat([...head(1, [1, value.cells.length]), ...value.cells.map(matArray)]));
-  const names = Object.keys(value.fields).map((name) =>
-    Buffer.concat([Buffer.from(name), Buffer.alloc(32 - name.length)]),
-  );
-  // The length of a field name comes as a small element: type and size share one word.
-  const length = Buffer.from([5, 0, 4, 0, 32, 0, 0, 0]);
-  return element(
-    14,
-    Buffer.concat([
-      ...head(2, [1, 1]),
-      length,
-      element(1, Buffer.concat(names)),
-      ...Object.values(value.fields).map(matArray),
-    ]),
-  );
-}
-const matFile = (compressed: boolean, ...values: Mat[]): Buffer => {
-  const header = Buffer.alloc(128, 32);
-  header.writeUInt16LE(0x0100, 124);
-  header.write('IM', 126);
-  const bodies = values.map(matArray).map((bytes) => {
-    if (!compressed) return bytes;
-    const packed = deflateSync(bytes);
-    const tag = Buffer.alloc(8);
-    tag.writeUInt32LE(15, 0);
-    tag.writeUInt32LE(packed.length, 4);
-    return Buffer.concat([tag, packed]);
-  });
-  return Buffer.concat([header, ...bodies]);
-};
-
 describe('parseMat', () => {
   it.each([false, true])('reads numbers, text, lists and structs (compressed: %s)', (compressed) => {
     const bytes = matFile(
@@ -105,6 +38,46 @@ describe('parseMat', () => {
   it('refuses other and damaged files', () => {
     expect(() => parseMat(Buffer.alloc(300))).toThrow(/MATLAB 5/);
     expect(() => parseMat(matFile(false, { name: 'a', numbers: [1, 2] }).subarray(0, 180))).toThrow(/passes the end/);
+  });
+
+  const struct = (length: Buffer, names: Buffer) =>
+    matOf(
+      element(
+        14,
+        Buffer.concat([element(6, int32(2, 0)), element(5, int32(1, 1)), element(1, Buffer.from('s')), length, names]),
+      ),
+    );
+
+  it.each([
+    ['a field name of 2e-8 bytes', struct(element(9, doubles([2e-8])), element(1, Buffer.alloc(64)))],
+    ['a field name of no bytes', struct(element(5, int32(0)), element(1, Buffer.alloc(64)))],
+    ['a field name of a gigabyte', struct(element(5, int32(2 ** 30)), element(1, Buffer.alloc(64)))],
+    ['names without values', struct(element(5, int32(32)), element(1, Buffer.alloc(64)))],
+    ['an inflate bomb', matOf(compressedElement(Buffer.alloc(2 ** 25)))],
+    [
+      'half a number',
+      matOf(
+        element(
+          14,
+          Buffer.concat([
+            element(6, int32(6, 0)),
+            element(5, int32(1)),
+            element(1, Buffer.alloc(0)),
+            element(9, Buffer.alloc(12)),
+          ]),
+        ),
+      ),
+    ],
+    [
+      'lists a hundred deep',
+      matFile(
+        false,
+        Array.from({ length: 100 }).reduce<Mat>((inner) => ({ cells: [inner] }), { numbers: [1] }),
+      ),
+    ],
+  ])('refuses %s with a reason', (_, bytes) => {
+    expect(() => parseMat(bytes, 'imdb.mat')).toThrow(InvalidInputError);
+    expect(() => parseMat(bytes, 'imdb.mat')).toThrow(/imdb\.mat is no MATLAB file that can be read/);
   });
 });
 
@@ -124,11 +97,11 @@ describe('layouts', () => {
       key: '000001',
       file: 'Img/img_align_celeba/000001.jpg',
       points: [
-        [69, 109],
-        [106, 113],
-        [77, 142],
-        [73, 152],
-        [108, 154],
+        [69.5, 109.5],
+        [106.5, 113.5],
+        [77.5, 142.5],
+        [73.5, 152.5],
+        [108.5, 154.5],
       ],
       attributes: `001${'0'.repeat(36)}1`,
       identity: '2880',
@@ -239,11 +212,11 @@ describe('layouts', () => {
         key: 'train_00001',
         file: 'Image/original/train_00001.jpg',
         points: [
-          [10.5, 20],
-          [30, 21],
-          [20, 30],
-          [12, 40],
-          [28, 41],
+          [11, 20.5],
+          [30.5, 21.5],
+          [20.5, 30.5],
+          [12.5, 40.5],
+          [28.5, 41.5],
         ],
         votes: { sadness: 1 },
         gender: 'female',
@@ -254,11 +227,11 @@ describe('layouts', () => {
         key: 'test_0001',
         file: 'Image/original/test_0001.jpg',
         points: [
-          [1, 2],
-          [3, 4],
-          [5, 6],
-          [7, 8],
-          [9, 10],
+          [1.5, 2.5],
+          [3.5, 4.5],
+          [5.5, 6.5],
+          [7.5, 8.5],
+          [9.5, 10.5],
         ],
         votes: { surprise: 1 },
         race: 'white',
@@ -279,13 +252,13 @@ describe('layouts', () => {
       {
         key: '1/a',
         file: 'Manually_Annotated_Images/1/a.jpg',
-        // Means of 36..41 and 42..47; 30, 48 and 54.
+        // Means of 36..41 and 42..47; 30, 48 and 54; pixel centres lie on .5.
         points: [
-          [38.5, 77],
-          [44.5, 89],
-          [30, 60],
-          [48, 96],
-          [54, 108],
+          [39, 77.5],
+          [45, 89.5],
+          [30.5, 60.5],
+          [48.5, 96.5],
+          [54.5, 108.5],
         ],
         votes: { surprise: 1 },
         split: 'train',
@@ -343,7 +316,94 @@ describe('layouts', () => {
   });
 });
 
+describe('labels that are absent, unknown or impossible', () => {
+  const morph = (rows: readonly string[]) =>
+    files({ 'morph.csv': `id_num,picture_num,race,gender,age,photo\n${rows.join('\n')}\n` });
+
+  it('a blank label of MORPH is absent', async () => {
+    await morph(['1,0,,,,a.jpg', ',,w,f,20,b.jpg', '3,1,B,female,20.5,c.jpg']);
+    expect(await readMorph(folder)).toEqual([
+      { key: 'a', file: 'a.jpg', points: null, identity: '1', number: 0 },
+      { key: 'b', file: 'b.jpg', points: null, age: 20, gender: 'female', race: 'white' },
+      {
+        key: 'c',
+        file: 'c.jpg',
+        points: null,
+        identity: '3',
+        number: 1,
+        age: 20.5,
+        gender: 'female',
+        race: 'black',
+      },
+    ]);
+  });
+
+  it.each([
+    ['1,0,W,NA,20,a.jpg', /"NA"/],
+    ['1,0,W,-1,20,a.jpg', /"-1"/],
+    ['1,0,W,Fe,20,a.jpg', /f, female, m, male or nothing/],
+    ['1,0,W,F,-1,a.jpg', /an age from 0 to 122/],
+    ['1,0,W,F,999,a.jpg', /"999"/],
+    ['1,0,W,F,NaN,a.jpg', /"NaN"/],
+    ['1,0,W,F,1e1,a.jpg', /"1e1"/],
+    ['1,0,X,F,20,a.jpg', /"X"/],
+    ['1,x,W,F,20,a.jpg', /"x"/],
+    ['1,0,W,F,20,', /names no photo/],
+    ['1,0,W', /ends early/],
+  ])('the row %j of MORPH is an error that names file and line', async (row, reason) => {
+    await morph(['1,0,W,F,20,good.jpg', '', row]);
+    await expect(readMorph(folder)).rejects.toThrow(/morph\.csv:4/);
+    await expect(readMorph(folder)).rejects.toThrow(reason);
+    await expect(readMorph(folder)).rejects.toBeInstanceOf(InvalidInputError);
+  });
+
+  it('an impossible age in the name of an image of UTKFace is an error', async () => {
+    await files({ '999_0_0_2017.jpg': '' });
+    await expect(readUtkFace(folder)).rejects.toThrow(/999_0_0_2017\.jpg.*an age from 0 to 122/);
+  });
+
+  it('unknown words are errors in the other sets too', async () => {
+    const head = 'user_id\toriginal_image\tface_id\tage\tgender';
+    await files({ 'fold_0_data.txt': `${head}\nu\ta.jpg\t1\t(25, 32)\tx\n` });
+    await expect(readAdience(folder)).rejects.toThrow(/fold_0_data\.txt:2.*"x"/);
+    await files({ 'fold_0_data.txt': `${head}\nu\ta.jpg\t1\told\tf\n` });
+    await expect(readAdience(folder)).rejects.toThrow(/fold_0_data\.txt:2.*"old"/);
+    const votes = 'Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF';
+    await files({ 'fer2013new.csv': `${votes}\nTraining,a.png,4,0,0,1,3,2,0,0,0,x\n` });
+    await expect(readFerPlus(folder)).rejects.toThrow(/fer2013new\.csv:2.*"x"/);
+    await files({ 'fer2013new.csv': `${votes}\nTesting,a.png,4,0,0,1,3,2,0,0,0,0\n` });
+    await expect(readFerPlus(folder)).rejects.toThrow(/fer2013new\.csv:2.*"Testing"/);
+    await files({ 'EmoLabel/list_patition_label.txt': 'train_00001.jpg 8\n' });
+    await expect(readRafDb(folder)).rejects.toThrow(/list_patition_label\.txt:1.*"8"/);
+    await files({ 'training.csv': 'subDirectory_filePath,facial_landmarks,expression\n1/a.jpg,,happy\n' });
+    await expect(readAffectNet(folder)).rejects.toThrow(/training\.csv:2.*"happy"/);
+    await files({ 'Anno/list_attr_celeba.txt': `1\n${CELEBA_ATTRIBUTES.join(' ')}\n000001.jpg 1 1\n` });
+    await expect(readCelebA(folder)).rejects.toThrow(/list_attr_celeba\.txt:3/);
+  });
+
+  it('a folder or a file that is not there is named', async () => {
+    for (const read of [
+      readUtkFace,
+      readAdience,
+      readImdbWiki,
+      readMorph,
+      readCelebA,
+      readLfw,
+      readFerPlus,
+      readRafDb,
+      readAffectNet,
+    ]) {
+      await expect(read(join(folder, 'nowhere'))).rejects.toThrow(/nowhere.* cannot be read.*no such file/);
+    }
+  });
+});
+
 describe('writeList', () => {
+  it('counts what it leaves out, by the reason', async () => {
+    await files({ '26_1_3_20170104.jpg': '', '61_3_2017.jpg': '', '1_2017.png': '', 'readme.txt': '' });
+    expect((await writeList('utkface', folder)).leftOut).toEqual({ 'the name lacks labels': 2 });
+  });
+
   it('writes what readDataset reads', async () => {
     await files({ '26_1_3_20170104.jpg': '' });
     const { path, samples } = await writeList('utkface', folder);

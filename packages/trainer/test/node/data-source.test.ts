@@ -1,39 +1,19 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ARCFACE_TEMPLATE } from '@swinface/geometry';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Augmenter, NO_AUGMENTATION, STANDARD_AUGMENTATION } from '../../src/data/augment.js';
 import { CropCache } from '../../src/data/cache.js';
-import { openTrainingSource } from '../../src/data/open.js';
 import { Random } from '../../src/data/random.js';
 import { readDataset } from '../../src/data/samples.js';
 import { TarArchive } from '../../src/data/tar.js';
+import type { DataRecipe } from '../../src/recipe/data.js';
+import { openHeldOut, openTrainingSource } from '../../src/train/data.js';
+import { tar } from './support/tar.js';
 
 let folder: string;
-const TEMPLATE = [
-  [38.2946, 51.6963],
-  [73.5318, 51.5014],
-  [56.0252, 71.7366],
-  [41.5493, 92.3655],
-  [70.7299, 92.2041],
-];
-
-/** An uncompressed tar archive. */
-function tar(members: Readonly<Record<string, Buffer>>): Buffer {
-  const blocks = Object.entries(members).flatMap(([name, bytes]) => {
-    const header = Buffer.alloc(512);
-    header.write(name, 0);
-    header.write('0000644\0', 100);
-    header.write(`${bytes.length.toString(8).padStart(11, '0')} `, 124);
-    header.write('        ', 148);
-    header.write('0ustar', 156);
-    const sum = header.reduce((total, byte) => total + byte, 0);
-    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-    return [header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
-  });
-  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
-}
 
 const flat = (level: number) =>
   sharp({ create: { width: 112, height: 112, channels: 3, background: { r: level, g: 0, b: 255 - level } } })
@@ -52,7 +32,7 @@ beforeAll(async () => {
         key: `a${i}`,
         shard: 'a-00.tar',
         file: `a${i}.png`,
-        points: TEMPLATE,
+        points: ARCFACE_TEMPLATE,
         age: i,
         identity: `p${i % 3}`,
         split: i === 8 ? 'val' : 'train',
@@ -97,7 +77,7 @@ describe('CropCache', () => {
     const dataset = await readDataset(join(folder, 'a.jsonl'));
     const geometry = { side: 144, scale: 1, channels: 3 } as const;
     const made = await CropCache.open(dataset, geometry, join(folder, 'cache'));
-    made.close();
+    await made.close();
     const cache = await CropCache.open(dataset, geometry, join(folder, 'cache'));
     expect([...cache.skipped.keys()]).toEqual([9]);
     expect(cache.skipped.get(9)?.reason).toMatch(/cannot be decoded/);
@@ -106,13 +86,17 @@ describe('CropCache', () => {
       cache.read(i, crop);
       expect([...crop.subarray(30000, 30003)]).toEqual([10 * i, 0, 255 - 10 * i]);
     }
-    cache.close();
+    await cache.close();
   });
 });
 
 describe('openTrainingSource', () => {
   it('mixes the parts, labels what is labelled and goes once through each set before it repeats', async () => {
-    const data = await openTrainingSource(recipe());
+    const lines: string[] = [];
+    const data = await openTrainingSource(recipe(), (line) => lines.push(line));
+    expect(lines.at(0)).toMatch(
+      /^a: 8 train faces, .*left out 1 that cannot be read \(a9: The image cannot be decoded/,
+    );
     expect(data.batch).toBe(6);
     expect(data.identities).toBe(3);
     expect(data.skipped.a?.map(({ key }) => key)).toEqual(['a9']);
@@ -134,7 +118,33 @@ describe('openTrainingSource', () => {
       expect(batch.embedding).toBeUndefined();
     }
     expect(ages.sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-    data.close();
+    await data.close();
+  });
+
+  it('gives held-out faces the classes of the people that are trained, and strangers none', async () => {
+    const data = await openTrainingSource(recipe());
+    const [list] = recipe().parts;
+    // Four held-out faces: persons p1 and p2, who are trained, and two strangers.
+    const lines = (await readFile(join(folder, 'a.jsonl'), 'utf8')).trim().split('\n').slice(0, 4);
+    const named = ['p1', 'stranger', 'p2', 'another'].map((identity, i) =>
+      JSON.stringify({ ...JSON.parse(lines[i] ?? ''), age: i, identity, split: 'val' }),
+    );
+    await writeFile(join(folder, 'held.jsonl'), named.join('\n'));
+    const parts = [{ ...list, list: join(folder, 'held.jsonl'), count: 4 }] as DataRecipe['parts'];
+    const held = await openHeldOut({ ...recipe(), parts }, data.people);
+    const { identity, age } = await held.source.next();
+    const classes = new Map(
+      [...age.years].map((years, i) => [years, identity?.weight[i] ? identity.label[i] : undefined]),
+    );
+    expect([0, 1, 2, 3].map((face) => classes.get(face))).toEqual([
+      data.people.get('p1'),
+      undefined,
+      data.people.get('p2'),
+      undefined,
+    ]);
+    expect(held.identities).toBe(data.identities);
+    await data.close();
+    await held.close();
   });
 
   it('goes on exactly where a saved state left off', async () => {
@@ -148,13 +158,13 @@ describe('openTrainingSource', () => {
     // And it does vary from step to step.
     expect((await second.source.next()).images).not.toEqual(expected.images);
     expect(() => second.source.restore({ step: 1, seed: 99 })).toThrow(/not the state/);
-    first.close();
-    second.close();
+    await first.close();
+    await second.close();
   });
 
   it.each([
     [{ parts: [] }, /data\.parts/],
-    [{ parts: [{ list: 'x', count: 0 }] }, /parts\[0\]\.count/],
+    [{ parts: [{ list: 'x', count: 0 }] }, /parts\[0\].count/],
     [{ parts: [{ list: 'x', count: 1, augmentation: { zoom: [2, 1] } }] }, /zoom/],
     [{ parts: [{ list: 'x', count: 1, colour: 1 }] }, /colour/],
     [{ cache: 3 }, /data\.cache/],

@@ -1,19 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { FaceSample } from '../../src/data/samples.js';
+import { type FaceSample, parseSample } from '../../src/data/samples.js';
 import { ageReport } from '../../src/evaluate/age.js';
+import { ageAnswers, raceAnswers } from '../../src/evaluate/answers.js';
 import { crossEntropy, fitAgeIntervals, fitTemperature, fitThreshold } from '../../src/evaluate/calibrate.js';
 import { attributesReport, classReport } from '../../src/evaluate/classification.js';
 import { ageBand, groupReports } from '../../src/evaluate/groups.js';
-import { parsePairs } from '../../src/evaluate/pairs.js';
-import { bootstrapMean, quantile, share } from '../../src/evaluate/statistics.js';
-import {
-  bestThreshold,
-  errorRates,
-  foldAccuracy,
-  pairSimilarities,
-  rateTable,
-  roc,
-} from '../../src/evaluate/verification.js';
+import { type PairList, parsePairs } from '../../src/evaluate/pairs.js';
+import { bootstrapMean, clusteredShare, quantile, share } from '../../src/evaluate/statistics.js';
+import { bestThreshold, errorRates, foldAccuracy, rateTable, roc } from '../../src/evaluate/verification.js';
+import { HEADS } from '../../src/tasks/heads.js';
 
 const rows = (...values: number[]) => Float32Array.from(values);
 
@@ -24,7 +19,10 @@ describe('statistics', () => {
     expect(value).toBe(0.8);
     expect(low).toBeCloseTo(0.4902, 4);
     expect(high).toBeCloseTo(0.9433, 4);
-    expect(share(0, 5).low).toBe(0);
+    for (const count of [5, 341, 6137, 21383]) {
+      expect(share(0, count).low).toBe(0);
+      expect(share(count, count).high).toBe(1);
+    }
   });
 
   it('bootstraps a mean: the interval of n normal values is about 1.96 / sqrt(n) wide on either side', () => {
@@ -42,6 +40,22 @@ describe('statistics', () => {
     // ceil(10 * 0.8) = 8th of nine values.
     expect(quantile([9, 8, 7, 6, 5, 4, 3, 2, 1], 0.8)).toBe(8);
     expect(quantile([1, 2], 0.8)).toBe(2);
+  });
+
+  it('widens the interval of a share that hangs on few persons', () => {
+    // Forty items, a quarter found: one item a person, or ten a person and all of one person's found.
+    const each = clusteredShare(
+      Float64Array.from({ length: 40 }, (_, i) => (i < 10 ? 1 : 0)),
+      new Float64Array(40).fill(1),
+      1,
+    );
+    const lumped = clusteredShare(Float64Array.of(10, 0, 0, 0), new Float64Array(4).fill(10), 1);
+    expect([each.value, lumped.value, each.count, lumped.count]).toEqual([0.25, 0.25, 40, 40]);
+    // Independent items: the variance p (1 - p) / 39 of the jackknife is that of 39 items.
+    expect(each.low).toBeCloseTo(share(0.25 * 39, 39).low, 6);
+    // Leaving out the one gives 0, any other a third: variance 3/4 * (3/16 / 9 + ... ) = 1/16, that of three items.
+    expect(lumped.low).toBeCloseTo(share(0.75, 3).low, 6);
+    expect(clusteredShare(new Float64Array(2), new Float64Array(2).fill(50), 1)).toEqual(share(0, 100));
   });
 });
 
@@ -62,7 +76,45 @@ describe('ageReport', () => {
       (1 - Math.exp(-0.5) + (1 - Math.exp(-1 / 18)) + (1 - Math.exp(-2))) / 4,
       12,
     );
+    expect(report.ownSigma).toBe(0);
     expect(report.intervalCoverage).toBe(0.5);
+  });
+
+  it("takes the label's own deviation for the epsilon-error, and 3 where there is none", () => {
+    const report = ageReport([
+      { label: 30, years: 24, sigma: 6 },
+      { label: 30, years: 29, sigma: 0.5 },
+      { label: 20, years: 23 },
+    ]);
+    expect(report.epsilonError).toBeCloseTo((1 - Math.exp(-0.5) + (1 - Math.exp(-2)) + (1 - Math.exp(-0.5))) / 3, 12);
+    expect(report.ownSigma).toBeCloseTo(2 / 3, 12);
+  });
+
+  it('judges a head for studies of bias by the labels of race that it knows', () => {
+    const face = (race: string, label: string) => ({
+      sample: parseSample(JSON.stringify({ key: 'a', file: 'a.png', race }), 'list:1'),
+      analysis: {
+        attributes: {},
+        attributeProbabilities: {},
+        extra: { Race: { kind: 'softmax', label, probabilities: [0.4, 0.3, 0.1, 0.1, 0.1] } as const },
+      },
+    });
+    const faces = [face('white', 'white'), face('black', 'white'), face('black', 'black'), face('martian', 'white')];
+    const report = classReport(HEADS.race.task.labels ?? [], raceAnswers(faces));
+    expect(report.accuracy).toMatchObject({ value: 2 / 3, count: 3 });
+    expect(report.confusion.slice(0, 2)).toEqual([
+      [1, 0, 0, 0, 0],
+      [1, 1, 0, 0, 0],
+    ]);
+    const [first] = faces;
+    expect(first && raceAnswers([{ ...first, analysis: { ...first.analysis, extra: {} } }])).toEqual([]);
+  });
+
+  it('reads the deviation from the list', () => {
+    const sample = parseSample('{"key":"a","file":"a.png","age":30,"ageDeviation":4.5}', 'list:1');
+    const analysis = { age: { years: 33 }, attributes: {}, attributeProbabilities: {}, extra: {} };
+    expect(ageAnswers([{ sample, analysis }])).toEqual([{ label: 30, sigma: 4.5, years: 33 }]);
+    expect(() => parseSample('{"key":"a","file":"a.png","age":30,"ageDeviation":0}', 'list:1')).toThrow(/ageDeviation/);
   });
 });
 
@@ -179,15 +231,10 @@ describe('verification', () => {
       expect(point.falseNonMatchRate).toBeGreaterThanOrEqual(curve[i - 1]?.falseNonMatchRate ?? 0);
     }
   });
-
-  it('pairs every two faces of known identity', () => {
-    const { genuine, impostor } = pairSimilarities(rows(1, 0, 0, 1, 0.6, 0.8, 1, 0), 2, ['a', 'b', 'a', undefined]);
-    expect([...genuine]).toEqual([Math.fround(0.6)]);
-    expect([...impostor]).toEqual([0, Math.fround(0.8)]);
-  });
 });
 
 describe('parsePairs', () => {
+  const list = (text: string): PairList => ({ path: 'pairs.txt', text });
   const sample = (identity: string, number: number): FaceSample => ({
     key: '',
     file: '',
@@ -198,7 +245,7 @@ describe('parsePairs', () => {
   const samples = [sample('Ann', 1), sample('Ann', 2), sample('Bob', 1)];
 
   it('reads same and different pairs, and counts those it has no image of', () => {
-    const { pairs, missing } = parsePairs('2\nAnn\t1\t2\nAnn\t1\t3\nAnn\t2\tBob\t1\nBob 1 Ann 0001\n', samples);
+    const { pairs, missing } = parsePairs(list('2\nAnn\t1\t2\nAnn\t1\t3\nAnn\t2\tBob\t1\nBob 1 Ann 0001\n'), samples);
     expect(missing).toBe(1);
     expect(pairs.map(({ first, second, same }) => [first, second, same])).toEqual([
       [0, 1, true],
@@ -210,16 +257,25 @@ describe('parsePairs', () => {
   it('gives each tenth of a one-piece list, and each set of a folded one, a fold', () => {
     const same = Array.from({ length: 20 }, () => 'Ann 1 2');
     const other = Array.from({ length: 20 }, () => 'Ann 1 Bob 1');
-    const folds = parsePairs(['20', ...same, ...other].join('\n'), samples).pairs.map(({ fold }) => fold);
+    const folds = parsePairs(list(['20', ...same, ...other].join('\n')), samples).pairs.map(({ fold }) => fold);
     expect(folds.slice(0, 20)).toEqual(folds.slice(20));
     expect(folds.slice(0, 5)).toEqual([0, 0, 1, 1, 2]);
     const sets = ['2 1', 'Ann 1 2', 'Ann 1 Bob 1', 'Ann 1 2', 'Ann 2 Bob 1'];
-    expect(parsePairs(sets.join('\n'), samples).pairs.map(({ fold }) => fold)).toEqual([0, 0, 1, 1]);
+    expect(parsePairs(list(sets.join('\n')), samples).pairs.map(({ fold }) => fold)).toEqual([0, 0, 1, 1]);
   });
 
   it('refuses what is no list of pairs', () => {
-    expect(() => parsePairs('Ann 1 2', samples)).toThrow(/no list of pairs/);
-    expect(() => parsePairs('1\nAnn 1', samples)).toThrow(/Line 2/);
+    expect(() => parsePairs(list('Ann 1 2'), samples)).toThrow(/pairs\.txt is no list of pairs/);
+    for (const head of ['', '0', '-5', '1e9', '3 2.5', '1 2 3', '10 0']) {
+      expect(() => parsePairs(list(`${head}\nAnn 1 2\n`), samples), head).toThrow(/no list of pairs/);
+    }
+  });
+
+  it('names the line that is malformed, and a list that is not as long as it says', () => {
+    for (const line of ['Ann 1', 'Ann x 2', 'Ann 1 Bob x', 'Ann 1 Bob', 'Ann 1 Bob 1 2']) {
+      expect(() => parsePairs(list(`1\n\nAnn 1 2\n${line}\n`), samples), line).toThrow(/pairs\.txt:4 is malformed/);
+    }
+    expect(() => parsePairs(list('2\nAnn 1 2\nAnn 1 Bob 1\n'), samples)).toThrow(/Expected 4 pairs. Got 2/);
   });
 });
 

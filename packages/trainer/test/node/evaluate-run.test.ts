@@ -1,8 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assembleWeights, isHostTensor, mapWeights, PRESETS, packModel, selectOutputs, swinFace } from '@swinface/core';
+import { arrange, networkOf, PRESETS, packModel, selectOutputs } from '@swinface/core';
+import { readModelFile } from '@swinface/core/node';
 import { ReferenceOps, type ReferenceTensor, runReference, toReference } from '@swinface/core/reference';
+import { ARCFACE_TEMPLATE } from '@swinface/geometry';
 import { expectAllClose, syntheticWeights } from '@swinface/testing';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,20 +13,12 @@ import { Random } from '../../src/data/random.js';
 import { readDataset } from '../../src/data/samples.js';
 import { calibrate } from '../../src/evaluate/calibrate.js';
 import { levelImportance } from '../../src/evaluate/importance.js';
-import { loadModel } from '../../src/evaluate/model-files.js';
 import { Predictor } from '../../src/evaluate/predict.js';
 import { runEvaluate, summaryLines } from '../../src/evaluate/run.js';
 
 const config = PRESETS['swinface-nano'];
 const LOOSE = ['Gender', 'Wearing Hat'];
 const TIGHT = ['Recognition', 'Age', 'Expression', 'Eyeglasses'];
-const TEMPLATE = [
-  [38.2946, 51.6963],
-  [73.5318, 51.5014],
-  [56.0252, 71.7366],
-  [41.5493, 92.3655],
-  [70.7299, 92.2041],
-];
 let folder: string;
 let manifest: string;
 let list: string;
@@ -64,7 +58,7 @@ beforeAll(async () => {
       JSON.stringify({
         key: `k${i}`,
         file: `k${i}.png`,
-        points: TEMPLATE,
+        points: ARCFACE_TEMPLATE,
         age: 20 + i,
         gender: i % 2 ? 'male' : 'female',
         identity: i < 3 ? 'Ann' : 'Bob',
@@ -100,7 +94,7 @@ describe('Predictor', () => {
       const selection = selectOutputs(config, names);
       const data = new Float32Array(3 * 112 * 112);
       writeInput(crop, mirror, data, 0);
-      return runReference(selection, assembleWeights(selection, weights), { shape: [1, 3, 112, 112], data });
+      return runReference(networkOf(selection), weights, { shape: [1, 3, 112, 112], data });
     };
     const unit = (values: ArrayLike<number>): number[] => {
       const length = Math.hypot(...Array.from(values));
@@ -119,10 +113,10 @@ describe('Predictor', () => {
     const age = selectOutputs(config, TIGHT).tasks.find(({ task }) => task.name === 'Age')?.offset ?? -1;
     expectAllClose(logits.get('Age')?.subarray(3) ?? [], [straight.logits?.data[age] ?? Number.NaN], tolerance);
 
-    // Half the zoom: crop pixel (x, y) is the image at 2 x - 55.5, mirrored beyond its border, the mean of 2 x 2 taps.
+    // Half the zoom: crop pixel (x, y) is the mean of 2 x 2 pixels of the image, mirrored beyond its border.
     const loose = new Uint8Array(112 * 112 * 3);
     const at = (x: number, y: number, c: number) => {
-      const fold = (v: number) => (v < 0 ? -v : v > 111 ? 222 - v : v);
+      const fold = (v: number) => (v < 0 ? -1 - v : v > 111 ? 223 - v : v);
       return tight[(fold(y) * 112 + fold(x)) * 3 + c] ?? 0;
     };
     for (let y = 0; y < 112; y++) {
@@ -176,14 +170,16 @@ describe('runEvaluate', () => {
       /nowhere\.json cannot be read/,
     );
     await expect(runEvaluate({ weights: list, data: [list] })).rejects.toThrow(/no manifest/);
-    await expect(runEvaluate({ weights: manifest, data: ['nowhere.jsonl'] })).rejects.toThrow(/list nowhere/);
+    await expect(runEvaluate({ weights: manifest, data: ['nowhere.jsonl'] })).rejects.toThrow(
+      /nowhere\.jsonl cannot be read/,
+    );
   });
 });
 
 describe('levelImportance', () => {
   it("averages each level's share of the subnets' pooled features", async () => {
     const dataset = await readDataset(list);
-    const found = await levelImportance(await loadModel(manifest), dataset, dataset.samples.slice(2, 4));
+    const found = await levelImportance(await readModelFile(manifest), dataset, dataset.samples.slice(2, 4));
     expect(found.map(({ subnet }) => subnet)).toEqual(config.subnets.map(({ name }) => name));
 
     // Only k2 of the two can be read. The reference, stopped at the same place.
@@ -199,8 +195,10 @@ describe('levelImportance', () => {
     const selection = selectOutputs(config);
     const image = new Float32Array(3 * 112 * 112);
     writeInput(pixels.get('k2') ?? Buffer.alloc(0), false, image, 0);
-    const weights = mapWeights(assembleWeights(selection, syntheticWeights(config)), isHostTensor, toReference);
-    swinFace(ops, selection, weights, toReference({ shape: [1, 3, 112, 112], data: image }));
+    const network = networkOf(selection);
+    const weights = arrange(network, syntheticWeights(config));
+    const wide = (path: string) => toReference(weights.get(path) ?? { shape: [], data: new Float32Array() });
+    network.forward(ops, wide, toReference({ shape: [1, 3, 112, 112], data: image }));
     const expected = config.subnets.map((_, s) => {
       let at = s * config.feature;
       return config.split.map((width) => {
@@ -221,7 +219,7 @@ describe('levelImportance', () => {
 describe('calibrate', () => {
   it('fits what the manifest takes', async () => {
     const predictor = await Predictor.open(manifest);
-    const calibration = await calibrate(predictor, [list], list);
+    const calibration = await calibrate(predictor, [list], { list, split: 'held-out' });
     await predictor.dispose();
     expect(Object.keys(calibration.temperatures).sort()).toEqual(['Expression', 'Eyeglasses', 'Gender', 'Wearing Hat']);
     // Three faces support neither age intervals nor operating points.

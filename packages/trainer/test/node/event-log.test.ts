@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { crc32c, EventLog } from '../../src/event-log.js';
+import { crc32c, EventLog } from '../../src/train/event-log.js';
 
 test('CRC-32C of the well-known check string', () => {
   expect(crc32c(new TextEncoder().encode('123456789'))).toBe(0xe3069283);

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Manifest, PRESETS, parseManifest, placedTasks, readWeights } from '@swinface/core';
+import { readModelFile } from '@swinface/core/node';
 import { expectAllClose } from '@swinface/testing';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -9,13 +10,12 @@ import { Random } from '../../src/data/random.js';
 import { readDataset } from '../../src/data/samples.js';
 import type { RunState } from '../../src/engine/checkpoint.js';
 import type { EvaluationReport } from '../../src/evaluate/index.js';
-import { loadModel } from '../../src/evaluate/model-files.js';
 import { Predictor } from '../../src/evaluate/predict.js';
-import { exportRun, trainedWeights, weightsToStartFrom } from '../../src/export.js';
-import { headlineMetrics, modelCard } from '../../src/model-card.js';
-import { parseRecipe, type Recipe } from '../../src/recipe.js';
-import { train } from '../../src/train.js';
-import { withinClassWhitening } from '../../src/whitening.js';
+import { atTemperatures, exportRun, trainedWeights, weightsToStartFrom } from '../../src/export/export.js';
+import { headlineMetrics, modelCard } from '../../src/export/model-card.js';
+import { withinClassWhitening } from '../../src/export/whitening.js';
+import { parseRecipe, type Recipe } from '../../src/recipe/recipe.js';
+import { train } from '../../src/train/train.js';
 import { TinySource, tinyRecipe } from './support/tiny.js';
 
 const NANO = PRESETS['swinface-nano'];
@@ -80,7 +80,7 @@ test('exported weights are a start for more training', async () => {
 test('where the embedding gets another length, its layer alone begins anew', async () => {
   const manifest = join(folder, 'models/swinface-nano.json');
   const start = await weightsToStartFrom(manifest, { ...recipe, model: { ...NANO, embedding: 24 } });
-  const { weights } = await loadModel(manifest);
+  const { weights } = await readModelFile(manifest);
   expect(start.get('backbone.feature.2.weight')?.shape).toEqual([24, 192]);
   expect(start.get('backbone.feature.3.running_var')?.data).toEqual(new Float32Array(24).fill(1));
   const changed = [...start].flatMap(([name, { data }]) =>
@@ -99,6 +99,20 @@ test('the model card says the terms, the data and the training', async () => {
   expect(card).toContain('- noise');
   expect(card).toContain('2 steps');
   expect(card).toMatch(/`swinface-nano-[0-9a-f]{8}`/);
+});
+
+test('thresholds that were learnt at temperature 1 answer the same at the fitted one', () => {
+  const learnt = { Bald: 0.3, Smiling: 0.6, Young: 0.7 };
+  const held = atTemperatures(learnt, { Bald: 0.5, Smiling: 2.5 });
+  const logit = (p: number) => Math.log(p / (1 - p));
+  const answers = (task: 'Bald' | 'Smiling' | 'Young', p: number, T: number) =>
+    1 / (1 + Math.exp(-logit(p) / T)) >= (held[task] ?? Number.NaN);
+  // "Yes" at 0.35 and a threshold of 0.3; at T = 0.5 the probability is 0.22.
+  expect(answers('Bald', 0.35, 0.5)).toBe(true);
+  expect(answers('Bald', 0.29, 0.5)).toBe(false);
+  expect(answers('Smiling', 0.61, 2.5)).toBe(true);
+  expect(answers('Smiling', 0.59, 2.5)).toBe(false);
+  expect(held.Young).toBeCloseTo(0.7, 12);
 });
 
 test('a run without its recipe is refused', async () => {
@@ -133,7 +147,13 @@ test('figures of an evaluation enter manifest and card', () => {
   expect(headlineMetrics(report)).toEqual({ 'faces age mean absolute error': 6.5 });
   const manifest = { config: NANO, trainingData: [], crops: [], shards: [], calibration: { verification: [] } };
   const state = { step: 9, elapsed: 0, skipped: 1 };
-  const card = modelCard(manifest as unknown as Manifest, recipe, state as RunState, report);
+  const card = modelCard(
+    manifest as unknown as Manifest,
+    recipe,
+    [state as RunState, { ...state, step: 7 } as RunState],
+    report,
+  );
+  expect(card).toContain('9 steps, 0.0 hours, 1 steps skipped, then 7 steps, 0.0 hours, 1 steps skipped, seed');
   expect(card).toContain('| faces (100 faces) | age, mean absolute error | 6.50 years (6.49 to 6.51) |');
   expect(card).toContain('| faces | 60+ | 10 | 9.00 years (8.99 to 9.01) |  |');
   expect(card).not.toContain('60+ female');

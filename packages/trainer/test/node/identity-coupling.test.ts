@@ -1,7 +1,6 @@
 import { OnnxGraph, primitives as p } from '@swinface/core/onnx';
 import { expectAllClose } from '@swinface/testing';
 import { describe, expect, test } from 'vitest';
-import type { TrainingBatch } from '../../src/batch.js';
 import { identityAttributes } from '../../src/data/identity-attributes.js';
 import { ATTRIBUTE_TASKS } from '../../src/data/labels.js';
 import { Random } from '../../src/data/random.js';
@@ -10,6 +9,7 @@ import { differentiate } from '../../src/graph/differentiate.js';
 import { CENTRES, CosFace } from '../../src/objectives/identity.js';
 import { CoupledIdentity, type IdentityCouplingOptions } from '../../src/objectives/identity-coupling.js';
 import { createObjectives } from '../../src/objectives/index.js';
+import type { TrainingBatch } from '../../src/tasks/batch.js';
 import { evaluate, type Tensor64 } from './support/evaluate.js';
 import { BATCH, batchOf, CONFIG, floats, logitsOf, losses, SELECTION } from './support/losses.js';
 import { everythingRecipe, TINY_IDENTITIES } from './support/tiny.js';
@@ -20,7 +20,7 @@ const ROWS = 5;
 const SCALE = 4;
 const random = new Random(77);
 
-/** Identity 2 was never labelled "Smiling", and nobody "Bald". */
+/** Identity 2 was never labelled "Smiling", and no identity "Bald". */
 const TABLE = floats(IDENTITIES * WIDTH, () => random.uniform());
 const column = (task: string) => ATTRIBUTE_TASKS.indexOf(task);
 TABLE[2 * WIDTH + column('Smiling')] = Number.NaN;
@@ -56,7 +56,7 @@ const softmax: TrainingBatch['softmax'] = Object.fromEntries(
 const identity = { label: Int32Array.of(7, 0, 2), weight: Float32Array.of(1, 0, 1) };
 const batch = batchOf({ softmax, identity });
 
-const couple = (coupling: IdentityCouplingOptions['coupling'], form: IdentityCouplingOptions['form'] = 'full') =>
+const couple = (coupling: IdentityCouplingOptions['coupling'], form: IdentityCouplingOptions['form'] = 'soft-target') =>
   new CoupledIdentity(
     new CosFace({ scale: SCALE, margin: 0.3, sampling: ROWS / IDENTITIES }, IDENTITIES, BATCH, CONFIG.feature),
     { coupling, form, attributes: TABLE },
@@ -94,7 +94,7 @@ test('the sampled identities hold those of the batch, and unlabelled identities 
   expect([...rows]).toEqual(expect.arrayContaining([2, 7]));
 });
 
-test.each(['full', 'printed'] as const)('distribution matching on every face, %s form', (form) => {
+test.each(['soft-target', 'printed'] as const)('distribution matching on every face, %s form', (form) => {
   let expected = 0;
   for (let face = 0; face < BATCH; face++) {
     for (let at = 0; at < WIDTH; at++) {
@@ -104,7 +104,7 @@ test.each(['full', 'printed'] as const)('distribution matching on every face, %s
       );
       const q = 1e-3 + (1 - 2e-3) * foretold;
       const given = yes(face, at);
-      expected -= given * Math.log(q) + (form === 'full' ? (1 - given) * Math.log(1 - q) : 0);
+      expected -= form === 'printed' ? given * Math.log(q) : q * Math.log(given) + (1 - q) * Math.log(1 - given);
     }
   }
   const objective = couple('dm', form);
@@ -128,6 +128,12 @@ test('soft co-annotation: attributes vote for identities where none is given, an
     softmaxOf(votes).reduce((sum, q, row) => sum - q * Math.log(posterior[1]?.[row] ?? Number.NaN), 0),
     'identities',
   );
+  const [, printed] = run(couple('sca', 'printed'));
+  near(
+    printed,
+    softmaxOf(votes).reduce((sum, q, row) => sum - (posterior[1]?.[row] ?? Number.NaN) * Math.log(q), 0),
+    'identities, printed',
+  );
   // Face 0 lacks "Bald", of which the table knows nothing; face 2 lacks all, and the table knows but two.
   const filled = ATTRIBUTE_TASKS.flatMap((task, at) => (task === 'Bald' || task === 'Smiling' ? [] : [at]));
   const expected = filled.reduce((sum, at) => {
@@ -144,7 +150,7 @@ test('coupling leaves CosFace as it is', () => {
   expect(run(couple('both'))).toHaveLength(4);
 });
 
-describe.each(['full', 'printed'] as const)('gradients, %s form', (form) => {
+describe.each(['soft-target', 'printed'] as const)('gradients, %s form', (form) => {
   const objective = couple('both', form);
   const graph = new OnnxGraph();
   const given = new Map<string, Tensor64>();
@@ -228,10 +234,12 @@ test('the table is counted from labels, and silent where there are none', () => 
 
 test('a table of other identities is refused, and so is coupling without one', () => {
   const cosFace = new CosFace({ scale: 8, margin: 0.4, sampling: 1 }, IDENTITIES - 1, BATCH, CONFIG.feature);
-  expect(() => new CoupledIdentity(cosFace, { coupling: 'dm', form: 'full', attributes: TABLE })).toThrow(/11 x 40/);
+  expect(() => new CoupledIdentity(cosFace, { coupling: 'dm', form: 'soft-target', attributes: TABLE })).toThrow(
+    /11 x 40/,
+  );
   const { objectives } = everythingRecipe();
   const sizes = { batch: BATCH, identities: TINY_IDENTITIES.identities };
-  expect(() => createObjectives(SELECTION, objectives, sizes)).toThrow(/nobody counted/);
+  expect(() => createObjectives(SELECTION, objectives, sizes)).toThrow(/not counted/);
   const created = createObjectives(SELECTION, objectives, { ...sizes, ...TINY_IDENTITIES });
   expect(created.flatMap(({ tasks }) => tasks)).toEqual(
     expect.arrayContaining(['Identity', 'Identity matching', 'Identity annotation', 'Attribute annotation']),

@@ -37,7 +37,7 @@ test.each([15, 40, 75])('is what a JPEG encoder of quality %d does', async (qual
   expect(distance(original, planar)).toBeGreaterThan(2 * distance(image, planar));
 });
 
-test('leaves a flat picture of a quantised level alone', () => {
+test('leaves a flat picture of a quantized level alone', () => {
   const image = new Float32Array(3 * AREA).fill(128);
   compress(image, 50);
   expect(image.every((value) => Math.abs(value - 128) < 1e-3)).toBe(true);

@@ -1,22 +1,22 @@
 import {
-  assembleWeights,
+  arrange,
+  disarrange,
   type HostTensor,
-  isHostTensor,
   type ModelConfig,
-  mapWeights,
+  networkOf,
   selectOutputs,
   type WeightMap,
 } from '@swinface/core';
 import { runReference } from '@swinface/core/reference';
 import { expectAllClose } from '@swinface/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { TrainingBatch } from '../../src/batch.js';
 import { Random } from '../../src/data/random.js';
-import { initialWeights } from '../../src/engine/parameters.js';
 import { TrainingStep } from '../../src/engine/step.js';
+import { initialWeights } from '../../src/graph/parameters.js';
 import { recordTrainingGraph, type TrainingGraph } from '../../src/graph/training-graph.js';
-import type { Recipe } from '../../src/recipe.js';
-import { recipeConfig } from '../../src/train.js';
+import { recipeConfig } from '../../src/recipe/config.js';
+import type { Recipe } from '../../src/recipe/recipe.js';
+import type { TrainingBatch } from '../../src/tasks/batch.js';
 import { evaluate, type Tensor64, tensor } from './support/evaluate.js';
 import { everythingRecipe, TINY, TINY_IDENTITIES, TinySource, tinyRecipe } from './support/tiny.js';
 
@@ -42,21 +42,17 @@ function weights(config: ModelConfig): WeightMap {
   );
 }
 
-function record(recipe: Recipe, tensors: WeightMap, forwardOnly = false): TrainingGraph {
-  const selection = selectOutputs(recipeConfig(recipe));
-  const named = mapWeights(assembleWeights(selection, tensors), isHostTensor, ({ shape }, path) => ({
-    name: path,
-    shape,
-  }));
-  return recordTrainingGraph(selection, named, recipe, { forwardOnly, ...TINY_IDENTITIES });
+function record(recipe: Recipe, forwardOnly = false): TrainingGraph {
+  const network = networkOf(selectOutputs(recipeConfig(recipe)));
+  return recordTrainingGraph(network, recipe, { forwardOnly, ...TINY_IDENTITIES });
 }
 
 /** Everything that a step feeds, in float64. */
 function inputs(recipe: Recipe, graph: TrainingGraph, tensors: WeightMap, batch: TrainingBatch): Map<string, Tensor64> {
   const given = new Map<string, Tensor64>();
   const put = (name: string, { shape, data }: HostTensor) => given.set(name, { shape, data: Float64Array.from(data) });
-  const selection = selectOutputs(recipeConfig(recipe));
-  mapWeights(assembleWeights(selection, tensors), isHostTensor, (value, path) => put(path, value));
+  const network = networkOf(selectOutputs(recipeConfig(recipe)));
+  for (const [path, value] of arrange(network, tensors)) put(path, value);
   put('image', { shape: [BATCH, 3, TINY.image, TINY.image], data: batch.images });
   const random = new Random(4);
   const draw = (name: string, shape: readonly number[], value: () => number) => given.set(name, tensor(shape, value));
@@ -80,13 +76,13 @@ describe.each(CASES)('the whole training graph: $name', ({ recipe, compared, gro
 
   beforeAll(async () => {
     tensors = weights(recipeConfig(recipe));
-    graph = record(recipe, tensors);
+    graph = record(recipe);
     given = inputs(recipe, graph, tensors, await new TinySource(BATCH).next());
     computed = evaluate(graph.graph, given);
   });
 
   test('every gradient agrees with a finite difference along a random direction', () => {
-    const forward = record(recipe, tensors, true);
+    const forward = record(recipe, true);
     const loss = (at: ReadonlyMap<string, Tensor64>) => evaluate(forward.graph, at).get('total')?.data[0] as number;
     // Tensors of one block or layer move together, in random directions that hide no error of a single one.
     const groups = new Map<string, string[]>();
@@ -169,17 +165,18 @@ describe.each(CASES)('the whole training graph: $name', ({ recipe, compared, gro
 test('with the batch statistics as running statistics, inference gives what training gave', async () => {
   const tensors = weights(TINY);
   const selection = selectOutputs(TINY);
-  const recipe = tinyRecipe({ batch: BATCH, regularisation: { dropPath: 0, dropout: 0 } });
-  const graph = record(recipe, tensors);
+  const recipe = tinyRecipe({ batch: BATCH, regularization: { dropPath: 0, dropout: 0 } });
+  const graph = record(recipe);
   const batch = await new TinySource(BATCH).next();
   const values = evaluate(graph.graph, inputs(recipe, graph, tensors, batch));
-  const assembled = mapWeights(assembleWeights(selection, tensors), isHostTensor, (value, path): HostTensor => {
-    const statistic = graph.statistics.find(({ name }) => name === path);
-    if (!statistic) return value;
-    return { shape: value.shape, data: Float32Array.from(values.get(statistic.output)?.data ?? []) };
-  });
+  const network = networkOf(selection);
+  const arranged = new Map(arrange(network, tensors));
+  for (const { name, output } of graph.statistics) {
+    const shape = arranged.get(name)?.shape ?? [];
+    arranged.set(name, { shape, data: Float32Array.from(values.get(output)?.data ?? []) });
+  }
   const image = { shape: [BATCH, 3, TINY.image, TINY.image], data: batch.images };
-  const reference = runReference(selection, assembled, image);
+  const reference = runReference(network, disarrange(network, arranged), image);
   const { embedding, logits } = graph.outputs;
   // Both in float64; statistics and weights are rounded to float32 on their way.
   const bars = { atol: 1e-5, rtol: 1e-5 };

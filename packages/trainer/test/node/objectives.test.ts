@@ -2,15 +2,21 @@ import { selectOutputs } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/data/random.js';
-import { ACTION_UNITS, ACTION_UNITS_TASK, withHeads } from '../../src/heads.js';
+import { adaptThreshold, averagedWeights, binaryErrors, dynamicWeights } from '../../src/engine/validation.js';
 import { AgeRegression } from '../../src/objectives/age.js';
-import { annotate, DistributionMatching, relatedness, SoftCoAnnotation } from '../../src/objectives/coupling.js';
+import {
+  annotate,
+  DistributionMatching,
+  SoftCoAnnotation,
+  unitsOf,
+  voteWeights,
+} from '../../src/objectives/coupling.js';
 import { Distillation } from '../../src/objectives/distillation.js';
 import { CosFace } from '../../src/objectives/identity.js';
-import { OrdinalAge } from '../../src/objectives/questions.js';
-import { parseRecipe } from '../../src/recipe.js';
-import { recipeConfig } from '../../src/train.js';
-import { adaptThreshold, binaryErrors, dynamicWeights } from '../../src/validation.js';
+import { OrdinalAge, Values } from '../../src/objectives/questions.js';
+import { recipeConfig } from '../../src/recipe/config.js';
+import { parseRecipe } from '../../src/recipe/recipe.js';
+import { ACTION_UNITS, ACTION_UNITS_TASK, LANDMARKS_TASK } from '../../src/tasks/heads.js';
 import { BATCH, batchOf, CONFIG, floats, logitsOf, losses, SELECTION } from './support/losses.js';
 import { everythingRecipe, TINY, tinyRecipe } from './support/tiny.js';
 
@@ -34,6 +40,19 @@ describe('age', () => {
     }
   });
 
+  test('a label that comes with a deviation has a bell of its own', () => {
+    const plain = selectOutputs(TINY);
+    const recipe = { ...tinyRecipe().objectives.age, centre: 40, spread: 10 };
+    const logits = logitsOf({ Age: [[-0.8], [9], [2.5]] }, plain);
+    const sigma = Float32Array.of(6, 1, 0);
+    const [loss] = losses(new AgeRegression(recipe), batchOf({ age: { ...age, sigma } }), {
+      logits,
+      progress: 1,
+      selection: plain,
+    });
+    close(loss, (1 - Math.exp(-4 / 72) + 1 - Math.exp(-25 / 18)) / 2);
+  });
+
   test('ordinal: summed cross-entropies of "older than k"', () => {
     const rows = [0, 1, 2].map((face) => Array.from({ length: 11 }, (_, k) => 0.3 * face - 0.2 * k));
     const young = { years: Float32Array.of(3, 50, 7.5), weight: age.weight };
@@ -49,6 +68,28 @@ describe('age', () => {
       logits: 11,
     });
   });
+});
+
+test('landmarks: squared errors summed over 144 coordinates, by half', () => {
+  const target = floats(BATCH * 144, (i) => Math.sin(i));
+  const rows = [0, 1, 2].map((face) =>
+    Array.from({ length: 144 }, (_, k) => Math.sin(face * 144 + k) + 0.1 * (face + 1)),
+  );
+  const regression = { [LANDMARKS_TASK]: { target, weight: Float32Array.of(1, 0, 1) } };
+  const [loss] = losses(new Values(LANDMARKS_TASK, 144), batchOf({ regression }), {
+    logits: logitsOf({ [LANDMARKS_TASK]: rows }),
+  });
+  expect(loss).toBeCloseTo((144 * (0.1 ** 2 + 0.3 ** 2)) / 2, 4);
+  const { objectives } = tinyRecipe();
+  const weights = (given: object) =>
+    parseRecipe({
+      ...tinyRecipe({ heads: ['landmarks'] }),
+      model: 'swinface-nano',
+      data: { cache: 'cache', parts: [{ list: 'a.jsonl', count: 4 }] },
+      objectives: { ...objectives, weights: { default: 1, ...given } },
+    }).objectives.weights;
+  expect(weights({}).Landmarks).toBe(0.5);
+  expect(weights({ Landmarks: 2 }).Landmarks).toBe(2);
 });
 
 test('distillation: one minus the cosine, and differences of cosines between pairs', () => {
@@ -90,70 +131,124 @@ test('CosFace: a softmax over sampled centres, the own cosine lowered by the mar
 });
 
 describe('coupling of expressions and action units', () => {
-  test('the table of relatedness is the paper', () => {
-    const table = relatedness(EXPRESSIONS);
-    const p = (expression: string, unit: (typeof ACTION_UNITS)[number]) =>
+  /** q(unit) for given probabilities of the expressions. */
+  const foretold = (probabilities: Record<string, number>) => {
+    const table = unitsOf(EXPRESSIONS);
+    return (unit: number) =>
+      EXPRESSIONS.reduce(
+        (sum, name, e) =>
+          sum +
+          (probabilities[name] ?? 0) *
+            (table[e * 17 + ACTION_UNITS.indexOf(unit as (typeof ACTION_UNITS)[number])] ?? 0),
+        0,
+      );
+  };
+
+  test("the paper's examples: AU 2 is foretold by surprise and fear, a sure smile foretells 12, 25 and 6", () => {
+    close(foretold({ surprise: 0.3, fear: 0.45, anger: 0.25 })(2), 0.3 + 0.45);
+    const happy = foretold({ happiness: 1 });
+    for (const unit of ACTION_UNITS) expect(happy(unit)).toBe([12, 25, 6].includes(unit) ? 1 : 0);
+    for (const unit of ACTION_UNITS) expect(foretold({ neutral: 1 })(unit)).toBe(0);
+  });
+
+  test('the weights of the table belong to the votes', () => {
+    const table = voteWeights(EXPRESSIONS);
+    const weight = (expression: string, unit: (typeof ACTION_UNITS)[number]) =>
       table[EXPRESSIONS.indexOf(expression) * 17 + ACTION_UNITS.indexOf(unit)];
-    expect(p('happiness', 12)).toBe(1);
-    close(p('happiness', 6), 0.51);
-    close(p('sadness', 17), 0.67);
-    expect(p('anger', 12)).toBe(0);
+    expect(weight('happiness', 12)).toBe(1);
+    close(weight('happiness', 6), 0.51);
+    close(weight('sadness', 17), 0.67);
+    expect(weight('anger', 12)).toBe(0);
     expect(table.subarray(6 * 17).every((value) => value === 0)).toBe(true);
   });
 
-  test.each(['full', 'printed'] as const)('distribution matching, %s form', (form) => {
+  test.each(['soft-target', 'printed'] as const)('distribution matching, %s form', (form) => {
     const random = new Random(8);
     const expression = [0, 1, 2].map(() => EXPRESSIONS.map(() => random.normal()));
     const units = [0, 1, 2].map(() => ACTION_UNITS.map(() => random.normal()));
     const logits = logitsOf({ Expression: expression, [ACTION_UNITS_TASK]: units });
     const [loss] = losses(new DistributionMatching(EXPRESSIONS, form), batchOf({}), { logits });
-    const table = relatedness(EXPRESSIONS);
     let expected = 0;
     for (const [face, row] of expression.entries()) {
       const total = row.reduce((sum, x) => sum + Math.exp(x), 0);
-      ACTION_UNITS.forEach((_, unit) => {
-        const q0 = row.reduce((sum, x, e) => sum + (Math.exp(x) / total) * (table[e * 17 + unit] as number), 0);
-        const q = 0.001 + 0.998 * q0;
+      const q0 = foretold(Object.fromEntries(row.map((x, e) => [EXPRESSIONS[e], Math.exp(x) / total])));
+      ACTION_UNITS.forEach((number, unit) => {
+        const q = 0.001 + 0.998 * q0(number);
         const p = logistic(units[face]?.[unit] as number);
-        expected -= p * Math.log(q) + (form === 'full' ? (1 - p) * Math.log(1 - q) : 0);
+        expected -= form === 'printed' ? p * Math.log(q) : q * Math.log(p) + (1 - q) * Math.log(1 - p);
       });
     }
     close(loss, expected / 3);
   });
 
-  test('soft co-annotation: units vote for expressions', () => {
+  test('a prediction that is what the expression foretells costs least; as printed, units that never show do', () => {
+    const even = EXPRESSIONS.map(() => 0); // each one in seven
+    const q = ACTION_UNITS.map((unit) => foretold(Object.fromEntries(EXPRESSIONS.map((e) => [e, 1 / 7])))(unit));
+    const cost = (form: 'soft-target' | 'printed', units: readonly number[]) => {
+      const rows = [0, 1, 2].map(() => units.map((p) => Math.log(p / (1 - p))));
+      const logits = logitsOf({ Expression: [even, even, even], [ACTION_UNITS_TASK]: rows });
+      return losses(new DistributionMatching(EXPRESSIONS, form), batchOf({}), { logits })[0] ?? Number.NaN;
+    };
+    const moved = (by: number) => q.map((p) => Math.min(0.99, Math.max(0.01, p + by)));
+    expect(cost('soft-target', moved(0))).toBeLessThan(cost('soft-target', moved(0.1)));
+    expect(cost('soft-target', moved(0))).toBeLessThan(cost('soft-target', moved(-0.1)));
+    expect(cost('printed', moved(-1))).toBeLessThan(cost('printed', moved(0)));
+  });
+
+  test('soft co-annotation: units vote for expressions, and never for neutral', () => {
     const happy = floats(17, (unit) => ([12, 25].includes(ACTION_UNITS[unit] ?? 0) ? 1 : 0));
     const votes = annotate(EXPRESSIONS, happy);
     expectAllClose([votes.reduce((sum, value) => sum + value, 0)], [1], { atol: 1e-6, rtol: 0 });
-    expect(votes.indexOf(Math.max(...votes))).toBe(EXPRESSIONS.indexOf('neutral')); // 15 of 17 units are absent
-    const withoutNeutral = votes.subarray(0, 6);
-    expect(withoutNeutral.indexOf(Math.max(...withoutNeutral))).toBe(EXPRESSIONS.indexOf('happiness'));
-    // happiness: (1 + 1) / 2.51 of its units; surprise: 1 / 4.66.
+    expect(votes.indexOf(Math.max(...votes))).toBe(EXPRESSIONS.indexOf('happiness'));
+    // happiness: (1 + 1) / 2.51 of its units; surprise: 1 / 4.66; anger none, and neutral has none.
     close((votes[3] as number) / (votes[0] as number), Math.exp(2 / 2.51 - 1 / 4.66));
+    close((votes[3] as number) / (votes[6] as number), Math.exp(2 / 2.51));
+    expect(votes[6]).toBe(votes[5]);
+    expectAllClose(annotate(EXPRESSIONS, new Float32Array(17)), Array(7).fill(1 / 7), { atol: 1e-6, rtol: 0 });
 
     const target = new Float32Array(BATCH * 17);
     target.set(happy);
     const sigmoid = { [ACTION_UNITS_TASK]: { target, weight: Float32Array.of(1, 0, 0) } };
     const row = [0.5, -1, 0, 2, 0, 0.3, 1];
-    const [loss] = losses(new SoftCoAnnotation(EXPRESSIONS), batchOf({ sigmoid }), {
-      logits: logitsOf({ Expression: [row] }),
-    });
+    const loss = (form: 'soft-target' | 'printed') =>
+      losses(new SoftCoAnnotation(EXPRESSIONS, form), batchOf({ sigmoid }), {
+        logits: logitsOf({ Expression: [row] }),
+      })[0];
     const total = row.reduce((sum, x) => sum + Math.exp(x), 0);
+    const expected = (each: (p: number, q: number) => number) =>
+      row.reduce((sum, x, e) => sum - each(Math.exp(x) / total, votes[e] as number), 0);
     close(
-      loss,
-      row.reduce((sum, x, e) => sum - (votes[e] as number) * Math.log(Math.exp(x) / total), 0),
+      loss('soft-target'),
+      expected((p, q) => q * Math.log(p)),
+    );
+    close(
+      loss('printed'),
+      expected((p, q) => p * Math.log(q)),
     );
   });
 });
 
 describe('what validation moves', () => {
-  test('dynamic weights are relative changes of the losses, one on average', () => {
-    const weights = dynamicWeights({ a: 1, b: 2, gone: 5 }, { a: 0.9, b: 1.4, fresh: 3 });
-    // |change| 0.1 and 0.3, mean 0.2.
-    close(weights.a, 0.5);
-    close(weights.b, 1.5);
-    expect(weights.fresh).toBeUndefined();
-    expect(dynamicWeights({ a: 1 }, { a: 1 })).toEqual({ a: 1 });
+  // Losses of attributes at two measurements; the age is none, and "Young" was not measured before.
+  const before = { Bald: 1, Smiling: 2, Bangs: 5, Age: 40 };
+  const now = { Bald: 0.9, Smiling: 1.4, Age: 20, Young: 3 };
+
+  test("dynamic weights are the relative changes of the attributes' losses, as they are", () => {
+    const weights = dynamicWeights(before, now);
+    expect(Object.keys(weights).sort()).toEqual(['Bald', 'Smiling']);
+    close(weights.Bald, 0.1);
+    close(weights.Smiling, 0.3);
+    expect(dynamicWeights({ Bald: 1 }, { Bald: 1 })).toEqual({ Bald: 0 });
+    close(dynamicWeights({ Bald: 0.5 }, { Bald: 0.7 }).Bald, 0.4); // a loss that grows counts as much
+  });
+
+  test('dynamic weight averaging: a softmax of the ratios at temperature 2, one on average', () => {
+    const weights = averagedWeights(before, now);
+    const [bald, smiling] = [Math.exp(0.9 / 2), Math.exp(0.7 / 2)];
+    close(weights.Bald, (2 * bald) / (bald + smiling));
+    close(weights.Smiling, (2 * smiling) / (bald + smiling));
+    expect(Object.keys(weights)).toHaveLength(2);
+    expect(averagedWeights({}, now)).toEqual({});
   });
 
   test('thresholds rise with false positives and fall with false negatives', () => {
@@ -192,14 +287,27 @@ describe('recipes', () => {
     expect(parseRecipe(older)).toMatchObject({ heads: [], thresholds: 'fixed', frozen: [], model: 'swinface-nano' });
   });
 
+  test('without coupling, the form that older runs name says nothing', () => {
+    const objectives = { ...tinyRecipe().objectives, couplingForm: 'full' };
+    expect(parseRecipe(json({ objectives })).objectives.couplingForm).toBe('soft-target');
+  });
+
   test.each([
     [{ batch: 0 }, /batch/],
     [{ colour: 'red' }, /colour/],
     [{ thresholds: 'adaptive' }, /validation/],
+    [{ objectives: { ...tinyRecipe().objectives, weighting: 'dwa' } }, /validation/],
     [{ objectives: { ...tinyRecipe().objectives, coupling: 'dm' } }, /action-units/],
     [{ objectives: { ...tinyRecipe().objectives, identityCoupling: 'sca' } }, /objectives\.identity/],
     [{ objectives: { ...tinyRecipe().objectives, identity: COSFACE } }, /"identities": true/],
     [{ objectives: { ...tinyRecipe().objectives, identity: COSFACE, identityCoupling: 'all' } }, /identityCoupling/],
+    [
+      {
+        heads: ['action-units'],
+        objectives: { ...tinyRecipe().objectives, coupling: 'dm', couplingForm: 'full' },
+      },
+      /soft-target/,
+    ],
     [{ data: { cache: 'cache', parts: [] } }, /data\.parts/],
     [{ length: { hours: 2 } }, /length/],
   ])('%j is refused by name', (changes, expected) => {
@@ -211,8 +319,8 @@ describe('recipes', () => {
   });
 
   test('extra heads follow the network of the paper', () => {
-    const config = withHeads(TINY, everythingRecipe());
+    const config = recipeConfig(everythingRecipe());
     expect(config.extraTasks?.map(({ task }) => task.name)).toEqual([ACTION_UNITS_TASK, 'Landmarks']);
-    expect(withHeads(TINY, tinyRecipe())).toEqual(TINY);
+    expect(recipeConfig(tinyRecipe())).toEqual(TINY);
   });
 });

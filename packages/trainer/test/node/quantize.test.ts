@@ -2,27 +2,24 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  assembleWeights,
+  arrange,
   dequantizeRows,
-  foldWeights,
   type HostTensor,
-  isHostTensor,
   type LinearWeights,
-  mapWeights,
+  networkOf,
   packModel,
   placedTasks,
   quantizeRows,
   RECOGNITION,
   selectOutputs,
   storedAs,
-  swinFace,
 } from '@swinface/core';
+import { readModelFile } from '@swinface/core/node';
 import { ReferenceOps, type ReferenceTensor, runReference, toReference } from '@swinface/core/reference';
 import { expectAllClose, syntheticInput, syntheticWeights } from '@swinface/testing';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/data/random.js';
-import { loadModel } from '../../src/evaluate/model-files.js';
 import type { Predictions } from '../../src/evaluate/predict.js';
 import { compareRoundings } from '../../src/quantize/compare.js';
 import { effect, mostChanged } from '../../src/quantize/effects.js';
@@ -59,8 +56,8 @@ describe('normalizeWeights', () => {
 
   test('leaves every output as it was', () => {
     const image = syntheticInput('normalize', [2, 3, TINY.image, TINY.image]);
-    const before = runReference(selection, assembleWeights(selection, weights), image);
-    const after = runReference(selection, assembleWeights(selection, normal), image);
+    const before = runReference(networkOf(selection), weights, image);
+    const after = runReference(networkOf(selection), normal, image);
     // Weights are rounded to float32 after each product; channels that never vary multiply that by 200 in the subnets.
     expectAllClose(after.embedding?.data ?? [], before.embedding?.data ?? [], {
       atol: 1e-5,
@@ -105,12 +102,12 @@ describe('normalizeWeights', () => {
         storedAs(name, tensor.shape, 'I8') === 'I8' ? dequantizeRows(quantizeRows(tensor)) : tensor,
       ]),
     );
-    const folded = foldWeights(assembleWeights(selection, rounded));
-    const embed = quantizeRows(folded.recognition?.feature[0]?.weight ?? { shape: [0], data: new Float32Array() });
+    const folded = arrange(networkOf(selection).folded, rounded);
+    const embed = quantizeRows(folded.get('recognition.feature.0.weight') as HostTensor);
     expect(embed.values).toEqual(quantizeRows(normal.get('backbone.feature.2.weight') as HostTensor).values);
     const size = TINY.feature ** 2;
     for (let s = 0; s < TINY.subnets.length; s++) {
-      const data = folded.subnets?.tss[0].weight.data.subarray(s * size, (s + 1) * size) ?? new Float32Array();
+      const data = folded.get('subnets.tss.0.weight')?.data.subarray(s * size, (s + 1) * size) ?? new Float32Array();
       const own = quantizeRows(normal.get(`tss.nets.${s}.feature.0.weight`) as HostTensor);
       expect(quantizeRows({ shape: own.shape, data }).values).toEqual(own.values);
     }
@@ -202,7 +199,7 @@ function inverse(matrix: Float64Array, size: number): Float64Array {
 }
 
 /**
- * Optimal brain quantisation, plainly: round one weight, move all that are left to the minimum of the remaining quadratic
+ * Optimal brain quantization, plainly: round one weight, move all that are left to the minimum of the remaining quadratic
  * (w_rest -= (w_q - round(w_q)) / (A^-1)_qq * (A^-1)_rest,q with A the moments of what is left), and so on.
  */
 function plainCompensation(
@@ -229,7 +226,7 @@ function plainCompensation(
 }
 
 describe('roundMatrix', () => {
-  test('to the nearest in 8 bits is the quantiser of the file', () => {
+  test('to the nearest in 8 bits is the quantizer of the file', () => {
     for (const shape of [
       [1, 1],
       [3, 7],
@@ -258,7 +255,7 @@ describe('roundMatrix', () => {
     }
   });
 
-  test('compensated, is optimal brain quantisation done plainly', () => {
+  test('compensated, is optimal brain quantization done plainly', () => {
     // An odd number of rows and columns, more rows than are rounded together.
     const [rows, columns] = [19, 13];
     const { moments } = correlated(columns, 60, 2);
@@ -377,13 +374,9 @@ test('inputMoments sums x x^T of exactly what each matrix reads', async () => {
       return super.conv3x3(x, weight, size);
     }
   }
-  const paths = new Map<string, ReferenceTensor>();
-  const record64 = mapWeights(assembleWeights(selection, weights), isHostTensor, (tensor, path) => {
-    const wide = toReference(tensor);
-    paths.set(path, wide);
-    return wide;
-  });
-  swinFace(new Recorder(), selection, record64, toReference(images));
+  const network = networkOf(selection);
+  const paths = new Map([...arrange(network, weights)].map(([path, tensor]) => [path, toReference(tensor)]));
+  network.forward(new Recorder(), (path) => paths.get(path) as ReferenceTensor, toReference(images));
 
   const sumOf = (path: string, s: number): Float64Array => {
     const sums = expected.get(paths.get(path) as ReferenceTensor) ?? [];
@@ -502,7 +495,8 @@ test('faces to compare on are held out, evenly spread, and whole pairs', () => {
     number: i % 2,
   }));
   expect(chooseFaces(samples, 4).map(({ key }) => key)).toEqual(['k4', 'k6', 'k8', 'k10']);
-  const pairs = '2\nP2 0 1\nP4 0 1\nP3 0 P5 1\nP0 0 P5 0\n'; // P0 is of the training part
+  // P0 is of the training part.
+  const pairs = { path: 'pairs.txt', text: '2\nP2 0 1\nP4 0 1\nP3 0 P5 1\nP0 0 P5 0\n' };
   expect(chooseFaces(samples, 12, pairs).map(({ key }) => key)).toEqual(['k4', 'k5', 'k6', 'k8', 'k9', 'k11']);
   expect(chooseFaces(samples, 4, pairs).map(({ key }) => key)).toEqual(['k4', 'k5', 'k8', 'k9']);
 });
@@ -557,12 +551,12 @@ describe('quantize', () => {
     const options = { weights: manifest, calibrate: [list], evaluation: [list], threads: 1 };
     const { path, manifest: written } = await quantize({ ...options, to: 'int8', out });
     expect(path).toBe(`${out}.json`);
-    const { manifest: read, weights: stored } = await loadModel(path);
+    const { manifest: read, weights: stored } = await readModelFile(path);
     expect(read).toEqual(written);
     expect(read.id).toMatch(/^small-int8-[0-9a-f]{8}$/);
     expect(read).toMatchObject({ licence: 'for this test only', trainingData: ['noise'], modelCard: 'small-int8.md' });
-    expect(read.quantisation).toMatchObject({ source: 'small-original', dtype: 'I8', rounding: 'compensated' });
-    const [found] = read.quantisation?.effects ?? [];
+    expect(read.quantization).toMatchObject({ source: 'small-original', dtype: 'I8', rounding: 'compensated' });
+    const [found] = read.quantization?.effects ?? [];
     expect(found).toMatchObject({ set: 'faces', faces: 8 });
     // The bar of int8; random weights on noise are no harder than faces.
     expect(found?.cosine?.lowest).toBeGreaterThan(0.999);
@@ -588,8 +582,8 @@ describe('quantize', () => {
       ['f32', 'F32', 0],
     ] as const) {
       const { path } = await quantize({ weights: manifest, to, out: join(folder, to), evaluation: [list], threads: 1 });
-      const { manifest: read, weights: stored } = await loadModel(path);
-      expect(read.quantisation).toMatchObject({ dtype, rounding: 'nearest' });
+      const { manifest: read, weights: stored } = await readModelFile(path);
+      expect(read.quantization).toMatchObject({ dtype, rounding: 'nearest' });
       for (const [name, { shape, data }] of normalizeWeights(config, weights)) {
         const exact = shape.length < 2;
         expectAllClose(stored.get(name)?.data ?? [], data, {
@@ -599,7 +593,7 @@ describe('quantize', () => {
         });
       }
       // Half precision: the bar of float16.
-      expect(read.quantisation?.effects[0]?.cosine?.lowest).toBeGreaterThan(0.9999);
+      expect(read.quantization?.effects[0]?.cosine?.lowest).toBeGreaterThan(0.9999);
     }
   });
 

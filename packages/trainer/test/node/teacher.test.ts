@@ -2,15 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OnnxGraph, primitives } from '@swinface/core/onnx';
+import { ARCFACE_TEMPLATE } from '@swinface/geometry';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NO_AUGMENTATION } from '../../src/data/augment.js';
-import { openTrainingSource } from '../../src/data/open.js';
 import { Random } from '../../src/data/random.js';
 import { readDataset } from '../../src/data/samples.js';
-import { ARCFACE_TEMPLATE } from '../../src/data/similarity.js';
 import { normalizeRows, teacherEmbeddings } from '../../src/teacher/embed.js';
 import { fitProjection, project } from '../../src/teacher/pca.js';
+import { openTrainingSource } from '../../src/train/data.js';
 
 describe('fitProjection', () => {
   it('finds the span of data that lie in few dimensions, so that cosines stay as they were', () => {
@@ -115,7 +115,7 @@ describe('teacherEmbeddings', () => {
       teacher: { model, dims: 2 },
     });
     const { embedding } = await data.source.next();
-    data.close();
+    await data.close();
     const [a = 0, b = 0, c = 0, d = 0] = embedding?.target ?? [];
     // Red and green stay a right angle apart; were blue, which is eight times as frequent, to choose, it would take one of
     // the two directions and leave them one between them. Grey is 127 or 128 of 255: 4e-3 a colour.

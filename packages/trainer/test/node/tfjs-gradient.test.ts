@@ -1,13 +1,11 @@
 import {
-  assembleWeights,
+  arrange,
   BATCH_NORM_EPSILON,
   type BatchNormWeights,
   embeddingLength,
   type HostTensor,
-  isHostTensor,
-  mapWeights,
+  networkOf,
   selectOutputs,
-  swinFace,
 } from '@swinface/core';
 import { OnnxGraph, type OnnxValue, primitives as p } from '@swinface/core/onnx';
 import { TfjsOps } from '@swinface/core/tfjs';
@@ -37,7 +35,8 @@ class TrainingTfjsOps extends TfjsOps {
 test('the gradients of the training graph equal those of tf.grads, element by element', async () => {
   await tf.setBackend('cpu');
   const selection = selectOutputs(TINY);
-  const weights = assembleWeights(selection, syntheticWeights(TINY));
+  const network = networkOf(selection);
+  const weights = arrange(network, syntheticWeights(TINY));
   const image = syntheticInput('image', [FACES, 3, TINY.image, TINY.image]);
   // A scalar in which every output has its own weight.
   const probe = syntheticInput('probe', [FACES, embeddingLength(TINY) + selection.logits]);
@@ -45,13 +44,14 @@ test('the gradients of the training graph equal those of tf.grads, element by el
   const graph = new OnnxGraph();
   const input = graph.input('image', image.shape);
   const tensors = new Map<string, HostTensor>();
-  const named = mapWeights(weights, isHostTensor, (tensor, path): OnnxValue => {
-    if (/running/.test(path)) return { name: path, shape: tensor.shape };
-    tensors.set(path, tensor);
-    return graph.input(path, tensor.shape);
-  });
+  const named = new Map<string, OnnxValue>();
+  for (const [path, tensor] of weights) {
+    const running = /running/.test(path);
+    named.set(path, running ? { name: path, shape: tensor.shape } : graph.input(path, tensor.shape));
+    if (!running) tensors.set(path, tensor);
+  }
   const ops = new TrainingOps(graph, { dropPath: 0, dropout: 0 });
-  const { embedding, logits } = swinFace(ops, selection, named, input);
+  const { embedding, logits } = network.forward(ops, (path) => named.get(path) as OnnxValue, input);
   const outputs = p.concat(graph, [embedding as OnnxValue, logits as OnnxValue], 1);
   const loss = p.reduceSum(graph, p.mul(graph, outputs, graph.constant(probe.data, probe.shape)), [0, 1]);
   const values = [...tensors].map(([name, { shape }]) => ({ name, shape }));
@@ -65,11 +65,14 @@ test('the gradients of the training graph equal those of tf.grads, element by el
 
   const expected = tf.grads((...given) => {
     let next = 0;
-    const record = mapWeights(weights, isHostTensor, (tensor, path) =>
-      /running/.test(path) ? tf.tensor(tensor.data, [...tensor.shape]) : (given[next++] as tf.Tensor),
+    const record = new Map(
+      [...weights].map(([path, { data, shape }]) => [
+        path,
+        /running/.test(path) ? tf.tensor(data, [...shape]) : (given[next++] as tf.Tensor),
+      ]),
     );
     const pixels = tf.tensor(image.data, [...image.shape]);
-    const out = swinFace(new TrainingTfjsOps(), selection, record, pixels);
+    const out = network.forward(new TrainingTfjsOps(), (path) => record.get(path) as tf.Tensor, pixels);
     const all = tf.concat([out.embedding as tf.Tensor, out.logits as tf.Tensor], 1);
     return tf.sum(tf.mul(all, tf.tensor2d(probe.data, [FACES, embeddingLength(TINY) + selection.logits])));
   })([...tensors.values()].map(({ data, shape }) => tf.tensor(data, [...shape])));

@@ -1,13 +1,15 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type HostTensor, selectOutputs, tensorShapes } from '@swinface/core';
-import { syntheticWeights } from '@swinface/testing';
+import { arrange, disarrange, type HostTensor, networkOf, selectOutputs, tensorShapes } from '@swinface/core';
+import { runReference } from '@swinface/core/reference';
+import { expectAllClose, syntheticWeights } from '@swinface/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readAverages } from '../../src/engine/checkpoint.js';
-import { flattenWeights, initialWeights, unflattenWeights } from '../../src/engine/parameters.js';
-import { checkpointPath, train } from '../../src/train.js';
-import type { ValidationState } from '../../src/validation.js';
+import { ATTRIBUTE_TASKS } from '../../src/data/labels.js';
+import { checkpointPath, readAverages, type ValidationState } from '../../src/engine/checkpoint.js';
+import { TrainingStep } from '../../src/engine/step.js';
+import { initialWeights } from '../../src/graph/parameters.js';
+import { train } from '../../src/train/train.js';
 import { everythingRecipe, TINY, TINY_IDENTITIES, TinySource, tinyRecipe } from './support/tiny.js';
 
 let folder: string;
@@ -43,7 +45,7 @@ describe('train', () => {
   test('so do runs with every method on: Muon, sampled identities, dynamic weights, adaptive thresholds', async () => {
     const recipe = everythingRecipe({
       objectives: { ...everythingRecipe().objectives, weighting: 'dynamic' },
-      optimiser: { ...everythingRecipe().optimiser, method: 'muon' },
+      optimizer: { ...everythingRecipe().optimizer, method: 'muon' },
     });
     const [straight, resumed] = [join(folder, 'straight'), join(folder, 'resumed')];
     const options = () => ({ ...sitting, ...TINY_IDENTITIES, validation: new TinySource() });
@@ -54,22 +56,50 @@ describe('train', () => {
     expect(b.state).toEqual(a.state);
     expect(b.tensors.equals(a.tensors)).toBe(true);
     const { weights, thresholds } = a.state.validation as ValidationState;
-    expect(Object.keys(weights)).toContain('Identity');
+    expect(Object.keys(weights).sort()).toEqual([...ATTRIBUTE_TASKS].sort());
     expect(Object.values(thresholds).some((threshold) => threshold !== 0.5)).toBe(true);
   });
 
   test.each(['adamw', 'muon'] as const)('what is frozen stays, and the rest learns: %s', async (method) => {
     const recipe = tinyRecipe({ frozen: ['patch_embed', 'layers.0'], length: { steps: 2 } });
     const initial = initialWeights(TINY, recipe.seed);
-    const optimiser = { ...recipe.optimiser, method };
-    await train({ ...recipe, optimiser }, new TinySource(), { ...sitting, out: folder, initial });
+    const optimizer = { ...recipe.optimizer, method };
+    await train({ ...recipe, optimizer }, new TinySource(), { ...sitting, out: folder, initial });
     const { tensors } = await readAverages(checkpointPath(folder));
-    const moved = [...unflattenWeights(TINY, tensors)].flatMap(([name, { data }]) =>
+    const moved = [...disarrange(networkOf(selectOutputs(TINY)), tensors)].flatMap(([name, { data }]) =>
       data.some((value, i) => value !== initial.get(name)?.data[i]) ? [name] : [],
     );
     expect(moved.filter((name) => /^backbone\.(patch_embed|layers\.0)\./.test(name))).toEqual([]);
     const rest = [...tensorShapes(TINY).keys()].filter((name) => !/^backbone\.(patch_embed|layers\.0)\./.test(name));
     expect(moved).toEqual(rest);
+  });
+
+  test('statistics of what is frozen stay too, and are what it is normalised by', async () => {
+    const recipe = tinyRecipe({ frozen: ['subnets'], length: { steps: 2 } });
+    const initial = initialWeights(TINY, recipe.seed);
+    await train(recipe, new TinySource(), { ...sitting, out: folder, initial });
+    const { tensors } = await readAverages(checkpointPath(folder));
+    const moved = [...disarrange(networkOf(selectOutputs(TINY)), tensors)].flatMap(([name, { data }]) =>
+      data.some((value, i) => value !== initial.get(name)?.data[i]) ? [name] : [],
+    );
+    expect(moved.filter((name) => /^(fam|tss|om)\./.test(name))).toEqual([]);
+    expect(moved).toContain('backbone.feature.1.running_mean');
+  });
+
+  test('held-out faces are measured as the network answers: running statistics, nothing switched off', async () => {
+    const recipe = tinyRecipe({ regularization: { dropPath: 0.3, dropout: 0.5 } });
+    const weights = syntheticWeights(TINY);
+    const selection = selectOutputs(TINY);
+    const step = await TrainingStep.create(selection, weights, recipe, { device: 'cpu', threads: 1 });
+    const batch = await new TinySource().next();
+    const measured = await step.measure(batch, 0);
+    const image = { shape: [4, 3, TINY.image, TINY.image], data: batch.images };
+    const expected = runReference(networkOf(selection), weights, image).logits?.data ?? [];
+    // Float32 through six blocks, as in the gradients' comparison.
+    expectAllClose(measured.logits, expected, { atol: 1e-4, rtol: 1e-4, label: 'logits' });
+    expect((await step.measure(batch, 5)).losses).toEqual(measured.losses);
+    expect((await step.run(batch, 0, 1)).logits).not.toEqual(measured.logits);
+    await step.dispose();
   });
 
   test('a name that nothing begins with is no parameter to freeze', async () => {
@@ -110,7 +140,7 @@ describe('train', () => {
     }
     const losses = async (steps: number): Promise<Record<string, number>> => {
       const out = join(folder, String(steps));
-      const recipe = tinyRecipe({ length: { steps }, regularisation: { dropPath: 0, dropout: 0 } });
+      const recipe = tinyRecipe({ length: { steps }, regularization: { dropPath: 0, dropout: 0 } });
       await train(recipe, new OneBatch(), { ...sitting, out });
       const log = (await readFile(join(out, 'log.jsonl'), 'utf8')).trim().split('\n');
       return (JSON.parse(log.at(-1) ?? '{}') as { losses: Record<string, number> }).losses;
@@ -138,7 +168,8 @@ describe('train', () => {
 
 test('the checkpoint names come back from the stacked parameters', () => {
   const weights = syntheticWeights(TINY);
-  const back = unflattenWeights(TINY, flattenWeights(selectOutputs(TINY), weights));
+  const network = networkOf(selectOutputs(TINY));
+  const back = disarrange(network, arrange(network, weights));
   expect([...back.keys()]).toEqual([...tensorShapes(TINY).keys()]);
   for (const [name, { shape, data }] of back) {
     expect(shape, name).toEqual(weights.get(name)?.shape);

@@ -1,11 +1,11 @@
+import type { FivePoints } from '@swinface/geometry';
 import { describe, expect, it } from 'vitest';
-import { LANDMARK_INDICES, MIRRORED_LANDMARKS } from '../../src/align/landmarks.js';
 import { Augmenter, NO_AUGMENTATION } from '../../src/data/augment.js';
-import { ARCFACE_CROP, cropToImage, warpCrop } from '../../src/data/crop.js';
+import { ARCFACE_CROP, cropFace } from '../../src/data/crop.js';
 import { Random } from '../../src/data/random.js';
-import type { FivePoints } from '../../src/data/similarity.js';
 import { placeLandmarks, VectorLabels } from '../../src/data/vector-labels.js';
-import { LANDMARKS } from '../../src/heads.js';
+import { LANDMARKS } from '../../src/tasks/heads.js';
+import { LANDMARK_INDICES, MIRRORED_LANDMARKS } from '../../src/tasks/landmarks.js';
 
 describe('the chosen landmarks', () => {
   it('are 72 different ones', () => {
@@ -29,17 +29,13 @@ describe('placeLandmarks', () => {
   ];
   const [x, y] = [98, 101];
   /** A soft spot around (x, y), so that its centre of mass can be measured between pixels. */
-  const spot = {
-    width: 180,
-    height: 200,
-    channels: 1,
-    data: Uint8Array.from({ length: 180 * 200 }, (_, i) => {
-      const square = ((i % 180) - x) ** 2 + (Math.floor(i / 180) - y) ** 2;
-      return Math.round(255 * Math.exp(-square / 18));
-    }),
-  };
+  const size = { width: 180, height: 200 };
+  const data = Uint8Array.from({ length: size.width * size.height }, (_, i) => {
+    const square = ((i % size.width) + 0.5 - x) ** 2 + (Math.floor(i / size.width) + 0.5 - y) ** 2;
+    return Math.round(255 * Math.exp(-square / 18));
+  });
   const geometry = { ...ARCFACE_CROP, channels: 1 } as const;
-  const crop = warpCrop(spot, cropToImage(points, geometry), geometry.side);
+  const crop = cropFace({ ...size, pixels: { ...size, data } }, points, geometry);
   const landmarks = Array.from({ length: LANDMARKS }, () => [x, y]).flat();
 
   it.each([0, 1])('follows turn, zoom, shift and mirror (%d) of the picture', (flip) => {
@@ -51,20 +47,20 @@ describe('placeLandmarks', () => {
       for (let i = 0; i < 112 * 112; i++) {
         const light = (image[i] ?? 0) + 1;
         mass += light;
-        column += light * (i % 112);
-        row += light * Math.floor(i / 112);
+        column += light * ((i % 112) + 0.5);
+        row += light * (Math.floor(i / 112) + 0.5);
       }
       const [u = 0, v = 0] = placeLandmarks(landmarks, points, geometry, placement);
       // The spot is rounded to 8 bits twice: a twentieth of a pixel.
-      expect(Math.abs(u * 56 + 55.5 - column / mass)).toBeLessThan(0.05);
-      expect(Math.abs(v * 56 + 55.5 - row / mass)).toBeLessThan(0.05);
+      expect(Math.abs(u * 56 + 56 - column / mass)).toBeLessThan(0.05);
+      expect(Math.abs(v * 56 + 56 - row / mass)).toBeLessThan(0.05);
     }
   });
 
   it('exchanges left and right where the face is mirrored', () => {
     const own = landmarks.slice();
     [own[0], own[1]] = [60, 100]; // the jaw's image-left end, which mirroring makes the image-right end
-    const placement = { cos: 1, sin: 0, shiftX: 0, shiftY: 0, middle: 55.5 };
+    const placement = { cos: 1, sin: 0, shiftX: 0, shiftY: 0, middle: 56 };
     const plain = placeLandmarks(own, points, geometry, { ...placement, mirror: 1 });
     const mirrored = placeLandmarks(own, points, geometry, { ...placement, mirror: -1 });
     const last = 2 * 16;

@@ -2,7 +2,7 @@ import { BATCH_NORM_EPSILON, type HostTensor } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { expect, test } from 'vitest';
 import { Random } from '../../src/data/random.js';
-import { mapEmbeddings, withinClassWhitening } from '../../src/whitening.js';
+import { mapEmbeddings, withinClassWhitening } from '../../src/export/whitening.js';
 
 const DIMS = 5;
 /** Faces of 400 persons, three each and one alone, that vary within a person ten times as much along the first axis. */
@@ -17,7 +17,7 @@ function faces(): { rows: Float32Array; identities: (string | undefined)[] } {
       identities.push(`${person}`);
     }
   }
-  // Of nobody: count for nothing.
+  // Without an identity: left out.
   for (const value of [1e3, -1e3]) {
     rows.push(...new Array<number>(DIMS).fill(value));
     identities.push(undefined);

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeSafetensors } from '@swinface/core';
+import { readModelFile } from '@swinface/core/node';
 import { golden } from '@swinface/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { main } from '../../../src/cli.js';
 import { convert } from '../../../src/convert/index.js';
-import { loadModel } from '../../../src/evaluate/model-files.js';
 
 const AUTHORS_FILE = 'checkpoint_step_79999_gpu_0.pt';
 const home = process.cwd();
@@ -34,7 +34,7 @@ test("the README's command does what the README says", async () => {
   process.chdir(folder);
   await main(['node', 'swinface-trainer', ...(command ?? '').split(' ')]);
 
-  const { manifest, weights: converted } = await loadModel(join(folder, 'models/swinface-t.json'));
+  const { manifest, weights: converted } = await readModelFile(join(folder, 'models/swinface-t.json'));
   expect(manifest.config.name).toBe('swinface-nano');
   const bytes = (data: Float32Array | undefined) =>
     Buffer.from(data?.buffer ?? new ArrayBuffer(), data?.byteOffset, data?.byteLength);

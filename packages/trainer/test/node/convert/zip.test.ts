@@ -1,9 +1,9 @@
 import { WeightsInvalidError } from '@swinface/core';
 import { describe, expect, test } from 'vitest';
-import { type ByteSource, MemorySource } from '../../../src/convert/bytes.js';
 import { fromPytorch } from '../../../src/convert/open.js';
 import { openPytorch } from '../../../src/convert/pytorch.js';
 import { ZipArchive } from '../../../src/convert/zip.js';
+import { type ByteSource, MemorySource } from '../../../src/files/byte-source.js';
 import { bytes, type Part, pickle, text, u16, u32, zip } from '../support/pickles.js';
 
 const open = (archive: Uint8Array) => ZipArchive.open(new MemorySource(archive));
@@ -151,7 +151,7 @@ describe('a checkpoint', () => {
   const checkpoint = (...more: Parameters<typeof zip>[0]) =>
     openPytorch(new MemorySource(zip([{ name: 'x/data.pkl', data: pickle('}') }, ...more])));
 
-  test('is told from other archives', async () => {
+  test('is distinguished from other archives', async () => {
     await expect(openPytorch(new MemorySource(zip([a])))).rejects.toThrow(/no PyTorch checkpoint/);
     await expect(checkpoint({ name: 'y/data.pkl', data: pickle('}') })).rejects.toThrow(/2 of them/);
     await expect(checkpoint({ name: 'x/constants.pkl', data: pickle(')') })).rejects.toThrow(/TorchScript/);

@@ -1,9 +1,9 @@
 import { selectOutputs } from '@swinface/core';
 import { OnnxGraph } from '@swinface/core/onnx';
-import type { TrainingBatch } from '../../../src/batch.js';
 import { Random } from '../../../src/data/random.js';
 import type { Objective } from '../../../src/objectives/objective.js';
-import { recipeConfig } from '../../../src/train.js';
+import { recipeConfig } from '../../../src/recipe/config.js';
+import type { TrainingBatch } from '../../../src/tasks/batch.js';
 import { evaluate, type Tensor64 } from './evaluate.js';
 import { everythingRecipe } from './tiny.js';
 

@@ -1,4 +1,4 @@
-/** Pickles and zip archives by hand, the way nobody's library would write them. */
+/** Pickles and zip archives by hand, as no library would write them. */
 import { crc32 } from 'node:zlib';
 
 /** Text as UTF-8, numbers as single bytes. */

@@ -1,14 +1,14 @@
-import { embeddingLength, type ModelConfig, PRESETS } from '@swinface/core';
-import type { BatchSource, TrainingBatch } from '../../../src/batch.js';
+import { embeddingLength, type ModelConfig, PRESETS, type SwinConfig } from '@swinface/core';
+import { SOFTMAX_TASKS } from '../../../src/data/class-labels.js';
 import { ATTRIBUTE_TASKS } from '../../../src/data/labels.js';
 import { Random } from '../../../src/data/random.js';
-import { SOFTMAX_TASKS } from '../../../src/data/source.js';
-import { ACTION_UNITS, ACTION_UNITS_TASK, LANDMARKS } from '../../../src/heads.js';
-import type { Recipe } from '../../../src/recipe.js';
+import type { Recipe } from '../../../src/recipe/recipe.js';
+import type { BatchSource, TrainingBatch } from '../../../src/tasks/batch.js';
+import { ACTION_UNITS, ACTION_UNITS_TASK, LANDMARKS } from '../../../src/tasks/heads.js';
 import { normalizeRows } from '../../../src/teacher/embed.js';
 
 /** The smallest network with every part of the real one: two windows a side, a shifted block, four levels, eleven subnets. */
-export const TINY: ModelConfig = {
+export const TINY: SwinConfig = {
   ...PRESETS['swinface-nano'],
   name: 'tiny',
   image: 32,
@@ -28,9 +28,9 @@ export const tinyRecipe = (changes: Partial<Recipe> = {}): Recipe => ({
   batch: 4,
   length: { steps: 6 },
   seed: 3,
-  regularisation: { dropPath: 0.2, dropout: 0.3 },
+  regularization: { dropPath: 0.2, dropout: 0.3 },
   frozen: [],
-  optimiser: {
+  optimizer: {
     method: 'adamw',
     learningRate: 0.01,
     minimum: 0.0001,
@@ -50,7 +50,7 @@ export const tinyRecipe = (changes: Partial<Recipe> = {}): Recipe => ({
     identity: 'off',
     coupling: 'off',
     identityCoupling: 'off',
-    couplingForm: 'full',
+    couplingForm: 'soft-target',
   },
   heads: [],
   thresholds: 'fixed',

@@ -1,22 +1,15 @@
-import {
-  assembleWeights,
-  embeddingLength,
-  isHostTensor,
-  mapWeights,
-  type OutputSelection,
-  selectOutputs,
-} from '@swinface/core';
+import { embeddingLength, networkOf, type OutputSelection, selectOutputs } from '@swinface/core';
 import { Tensor } from 'onnxruntime-node';
-import type { TrainingBatch } from './batch.js';
-import { ATTRIBUTE_TASKS } from './data/labels.js';
-import { Random } from './data/random.js';
-import { createSession, type Device } from './engine/device.js';
-import { createOptimiser } from './engine/optimiser.js';
-import { initialWeights } from './engine/parameters.js';
-import { TrainingStep } from './engine/step.js';
-import { recordTrainingGraph } from './graph/training-graph.js';
-import type { Recipe } from './recipe.js';
-import { recipeConfig } from './train.js';
+import { ATTRIBUTE_TASKS } from '../data/labels.js';
+import { Random } from '../data/random.js';
+import { createSession, type Device } from '../engine/device.js';
+import { createOptimizer } from '../engine/optimizer.js';
+import { TrainingStep } from '../engine/step.js';
+import { initialWeights } from '../graph/parameters.js';
+import { recordTrainingGraph } from '../graph/training-graph.js';
+import { recipeConfig } from '../recipe/config.js';
+import type { Recipe } from '../recipe/recipe.js';
+import type { TrainingBatch } from '../tasks/batch.js';
 
 /** Times of one training step and its parts, medians in milliseconds. */
 export interface Benchmark {
@@ -52,22 +45,21 @@ export async function benchmark(
   const selection = selectOutputs(config);
   const weights = initialWeights(config, recipe.seed);
   const step = await TrainingStep.create(selection, weights, recipe, { device, threads, ...IDENTITIES });
-  const optimiser = await createOptimiser(step.store, recipe.optimiser, threads);
+  const optimizer = await createOptimizer(step.store, recipe.optimizer, threads);
   const [gradient, update]: [number[], number[]] = [[], []];
   const batch = madeUpBatch(selection, recipe.batch);
   for (let round = -3; round < rounds; round++) {
     const start = performance.now();
     const { gradients } = await step.run(batch, 0, 0);
     const middle = performance.now();
-    await optimiser.step(gradients, optimiser.norm(gradients), 1e-4);
-    optimiser.follow();
+    await optimizer.step(gradients, optimizer.norm(gradients), 1e-4);
+    optimizer.follow();
     if (round < 0) continue;
     gradient.push(middle - start);
     update.push(performance.now() - middle);
   }
 
-  const named = mapWeights(assembleWeights(selection, weights), isHostTensor, ({ shape }, name) => ({ name, shape }));
-  const { model, parameters } = recordTrainingGraph(selection, named, recipe, {
+  const { model, parameters } = recordTrainingGraph(networkOf(selection), recipe, {
     forwardOnly: true,
     ...IDENTITIES,
   });
@@ -89,7 +81,7 @@ export async function benchmark(
   const used = step.device;
   await session.release();
   await step.dispose();
-  await optimiser.dispose();
+  await optimizer.dispose();
   const times = { forward: median(forward), gradient: median(gradient), update: median(update) };
   const facesPerSecond = (1000 * recipe.batch) / (times.gradient + times.update);
   return { device: used, batch: recipe.batch, ...times, facesPerSecond };

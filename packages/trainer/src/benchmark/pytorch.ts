@@ -4,24 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import {
-  assembleWeights,
-  foldWeights,
-  type HostTensor,
-  selectOutputs,
-  tensorShapes,
-  UnsupportedDeviceError,
-} from '@swinface/core';
+import { type HostTensor, networkOf, selectOutputs, tensorShapes, UnsupportedDeviceError } from '@swinface/core';
 import { exportOnnx } from '@swinface/core/onnx';
 import { Tensor } from 'onnxruntime-node';
 import * as v from 'valibot';
-import { StagedFiles } from './convert/staged-files.js';
-import { writePytorch } from './convert/write-pytorch.js';
-import { Random } from './data/random.js';
-import { createSession } from './engine/device.js';
-import { initialWeights } from './engine/parameters.js';
-import type { Recipe } from './recipe.js';
-import { recipeConfig } from './train.js';
+import { writePytorch } from '../convert/write-pytorch.js';
+import { Random } from '../data/random.js';
+import { createSession } from '../engine/device.js';
+import { StagedFiles } from '../files/durable.js';
+import { initialWeights } from '../graph/parameters.js';
+import { recipeConfig } from '../recipe/config.js';
+import type { Recipe } from '../recipe/recipe.js';
 
 /** The same training step in PyTorch, medians in milliseconds. */
 export interface PytorchBenchmark {
@@ -37,7 +30,7 @@ export interface PytorchBenchmark {
 
 const answerSchema = v.object({ forward: v.number(), step: v.number(), torch: v.string(), threads: v.number() });
 
-const SCRIPT = fileURLToPath(new URL('../benchmark/pytorch.py', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../benchmark/pytorch.py', import.meta.url));
 
 /**
  * Times a recipe's network in PyTorch on this machine, with the same weights and the same faces; both sides' outputs
@@ -60,7 +53,7 @@ export async function benchmarkPytorch(
     await StagedFiles.write(folder, (files) =>
       files.add('weights.pt', (file) => writePytorch(file, tensorShapes(config), read)),
     );
-    const settings = { batch: recipe.batch, threads, rounds, dropout: recipe.regularisation.dropout };
+    const settings = { batch: recipe.batch, threads, rounds, dropout: recipe.regularization.dropout };
     await writeFile(join(folder, 'config.json'), JSON.stringify(config));
     await writeFile(join(folder, 'settings.json'), JSON.stringify(settings));
     await writeFile(join(folder, 'images.f32'), new Uint8Array(images.buffer));
@@ -75,7 +68,7 @@ export async function benchmarkPytorch(
     const bytes = await readFile(join(folder, 'outputs.f32'));
     const theirs = new Float32Array(new Uint8Array(bytes).buffer);
     const selection = selectOutputs(config);
-    const model = exportOnnx(selection, foldWeights(assembleWeights(selection, weights)));
+    const model = exportOnnx(networkOf(selection).folded, weights);
     const { session } = await createSession(model, 'cpu', threads);
     const image = new Tensor('float32', images, [recipe.batch, 3, side, side]);
     const { embedding, logits } = await session.run({ image });

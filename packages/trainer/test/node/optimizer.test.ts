@@ -2,13 +2,13 @@ import type { HostTensor } from '@swinface/core';
 import { expectAllClose } from '@swinface/testing';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/data/random.js';
-import { Orthogonaliser } from '../../src/engine/muon.js';
-import { learningRate, Optimiser } from '../../src/engine/optimiser.js';
-import { ParameterStore } from '../../src/engine/parameters.js';
+import { Orthogonalizer } from '../../src/engine/muon.js';
+import { learningRate, Optimizer } from '../../src/engine/optimizer.js';
+import { ParameterStore } from '../../src/graph/parameters.js';
 import { tinyRecipe } from './support/tiny.js';
 
-describe('Optimiser', () => {
-  const recipe = tinyRecipe().optimiser;
+describe('Optimizer', () => {
+  const recipe = tinyRecipe().optimizer;
   const store = () =>
     new ParameterStore(
       new Map<string, HostTensor>([
@@ -19,7 +19,7 @@ describe('Optimiser', () => {
 
   test('AdamW follows the paper for two steps', async () => {
     const parameters = store();
-    const optimiser = new Optimiser(parameters, { ...recipe, clip: 100 });
+    const optimizer = new Optimizer(parameters, { ...recipe, clip: 100 });
     const expected = [1, -2, 3];
     const [m, v] = [
       [0, 0, 0],
@@ -34,8 +34,8 @@ describe('Optimiser', () => {
         ['fc.weight', Float32Array.of(a, b)],
         ['fc.bias', Float32Array.of(c)],
       ]);
-      expect(optimiser.norm(given)).toBeCloseTo(Math.hypot(a, b, c), 6);
-      await optimiser.step(given, optimiser.norm(given), 0.1);
+      expect(optimizer.norm(given)).toBeCloseTo(Math.hypot(a, b, c), 6);
+      await optimizer.step(given, optimizer.norm(given), 0.1);
       [a, b, c].forEach((g, i) => {
         m[i] = recipe.beta1 * (m[i] ?? 0) + (1 - recipe.beta1) * g;
         v[i] = recipe.beta2 * (v[i] ?? 0) + (1 - recipe.beta2) * g * g;
@@ -57,9 +57,9 @@ describe('Optimiser', () => {
         ['fc.weight', Float32Array.of(3 * scale, 0)],
         ['fc.bias', Float32Array.of(4 * scale)],
       ]);
-    const a = new Optimiser(long, { ...recipe, clip: 1 });
+    const a = new Optimizer(long, { ...recipe, clip: 1 });
     await a.step(gradient(100), a.norm(gradient(100)), 0.1);
-    const b = new Optimiser(short, { ...recipe, clip: 1 });
+    const b = new Optimizer(short, { ...recipe, clip: 1 });
     await b.step(gradient(0.2), b.norm(gradient(0.2)), 0.1);
     // 1/500 and 1 of the two scales: equal up to float32 rounding of the gradients.
     expectAllClose(a.first, b.first, { atol: 1e-7, rtol: 1e-6 });
@@ -126,8 +126,8 @@ describe('Muon', () => {
   ];
 
   test('makes each matrix of a stack orthogonal, as the published iteration does', async () => {
-    const orthogonaliser = await Orthogonaliser.create(new ParameterStore(tensors), 1);
-    const updates = await orthogonaliser.updates((name) => tensors.get(name)?.data ?? new Float32Array());
+    const orthogonalizer = await Orthogonalizer.create(new ParameterStore(tensors), 1);
+    const updates = await orthogonalizer.updates((name) => tensors.get(name)?.data ?? new Float32Array());
     expect([...updates.keys()].sort()).toEqual([...new Set(matrices.map(([name]) => name))].sort());
     for (const [name, from, rows, columns] of matrices) {
       const given = Array.from(tensors.get(name)?.data.subarray(from, from + rows * columns) ?? []);
@@ -137,21 +137,21 @@ describe('Muon', () => {
       // Float32 through five iterations that stretch small singular values by up to 3.4445^5.
       expectAllClose(actual, expected, { atol: 2e-4, rtol: 2e-4, label: `${name} from ${from}` });
     }
-    await orthogonaliser.dispose();
+    await orthogonalizer.dispose();
   });
 
   test('a gradient of zeros changes nothing', async () => {
-    const orthogonaliser = await Orthogonaliser.create(new ParameterStore(tensors), 1);
-    const updates = await orthogonaliser.updates((name) => new Float32Array(tensors.get(name)?.data.length ?? 0));
+    const orthogonalizer = await Orthogonalizer.create(new ParameterStore(tensors), 1);
+    const updates = await orthogonalizer.updates((name) => new Float32Array(tensors.get(name)?.data.length ?? 0));
     for (const update of updates.values()) expect(update.every((value) => value === 0)).toBe(true);
-    await orthogonaliser.dispose();
+    await orthogonalizer.dispose();
   });
 
   test('moves matrices by their orthogonal momentum and everything else as AdamW does', async () => {
     const [mixed, plain] = [new ParameterStore(tensors), new ParameterStore(tensors)];
-    const orthogonaliser = await Orthogonaliser.create(mixed, 1);
-    const recipe = { ...tinyRecipe().optimiser, clip: 1e9, weightDecay: 0.5 };
-    const [muon, adamw] = [new Optimiser(mixed, recipe, orthogonaliser), new Optimiser(plain, recipe)];
+    const orthogonalizer = await Orthogonalizer.create(mixed, 1);
+    const recipe = { ...tinyRecipe().optimizer, clip: 1e9, weightDecay: 0.5 };
+    const [muon, adamw] = [new Optimizer(mixed, recipe, orthogonalizer), new Optimizer(plain, recipe)];
     const gradients = new Map([...tensors.keys()].map((name) => [name, tensor(tensors.get(name)?.shape ?? []).data]));
     await muon.step(gradients, muon.norm(gradients), 0.1);
     await adamw.step(gradients, adamw.norm(gradients), 0.1);

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import {
+  disarrange,
   type HostTensor,
   InvalidInputError,
   type Manifest,
@@ -14,26 +15,34 @@ import {
   RECOGNITION,
   tensorShapes,
 } from '@swinface/core';
-import { readDataset } from './data/samples.js';
-import { type RunState, readAverages } from './engine/checkpoint.js';
-import { initialWeights, unflattenWeights } from './engine/parameters.js';
-import { calibrate, runEvaluate } from './evaluate/index.js';
-import { loadModel } from './evaluate/model-files.js';
-import { Predictor } from './evaluate/predict.js';
+import { readModelFile } from '@swinface/core/node';
+import { readDataset } from '../data/samples.js';
+import { checkpointPath, type RunState, readAverages } from '../engine/checkpoint.js';
+import { calibrate, runEvaluate } from '../evaluate/index.js';
+import { Predictor } from '../evaluate/predict.js';
+import { readTrunk } from '../features/trunk.js';
+import { StagedFiles } from '../files/durable.js';
+import { unreadable } from '../files/read.js';
+import { learntNetwork, learntOutputs } from '../graph/learnt.js';
+import { initialWeights } from '../graph/parameters.js';
+import { recipeConfig } from '../recipe/config.js';
+import { readRecipe } from '../recipe/read.js';
+import type { Recipe } from '../recipe/recipe.js';
 import { headlineMetrics, modelCard } from './model-card.js';
-import { parseRecipe, type Recipe } from './recipe.js';
-import { checkpointPath, recipeConfig } from './train.js';
 import { mapEmbeddings, withinClassWhitening } from './whitening.js';
 
 /** Where a run's weights go and what they are measured on. */
 export interface ExportOptions {
-  /** Folder of the run. */
-  readonly run: string;
+  /** Folder of the run; or of several, each of which learnt some of the outputs on the same frozen trunk. */
+  readonly run: string | readonly [string, ...string[]];
   /** Folder for manifest, weights and model card. */
   readonly out: string;
   /** Lists whose held-out parts calibrate the probabilities; the recipe's own by default. */
   readonly calibration?: readonly string[];
-  /** List with identities whose held-out part gives the verification thresholds. */
+  /**
+   * List with identities whose held-out part gives the verification thresholds; all of it where the embedding is that of a
+   * frozen trunk, which has learnt from none of it.
+   */
   readonly verification?: string;
   /** List with identities by whose training part the embeddings are whitened within persons; as learnt by default. */
   readonly whiten?: string;
@@ -52,13 +61,16 @@ const SHRINKAGE = 0.3;
 /** The layers that give answers: of the embedding and of every task. */
 const LAST_LAYER = /^(backbone\.feature\.[23]|om\.output_fcs\.\d+)\./;
 
+/** What weights that tell race say of themselves, wherever they end up. */
+const BIAS_STUDY = 'For studies of bias only, not to be handed out: these weights classify race.';
+
 const UNCALIBRATED: ManifestCalibration = { temperatures: {}, thresholds: {}, ageIntervals: [], verification: [] };
 
 /**
  * Averaged weights of a run's checkpoint by checkpoint name, as inference uses them: the scale of the age is folded
  * into its last layer.
  *
- * @throws {InvalidInputError} if the checkpoint does not fit the recipe
+ * @throws {WeightsInvalidError} if the checkpoint does not fit the recipe
  */
 export async function trainedWeights(
   run: string,
@@ -66,7 +78,10 @@ export async function trainedWeights(
 ): Promise<{ weights: Map<string, HostTensor>; state: RunState }> {
   const config = recipeConfig(recipe);
   const { state, tensors } = await readAverages(checkpointPath(run));
-  const weights = unflattenWeights(config, tensors);
+  const weights = disarrange(learntNetwork(learntOutputs(config, recipe), recipe), tensors);
+  if (recipe.features) {
+    for (const [name, tensor] of await readTrunk(config, recipe.features.trunk)) weights.set(name, tensor);
+  }
   const { centre, spread } = recipe.objectives.age;
   rescaleAge(config, weights, (value, isBias) => value * spread + (isBias ? centre : 0));
   return { weights, state };
@@ -89,8 +104,7 @@ function rescaleAge(
 }
 
 /** The recipe that a run was started with. */
-const readRecipe = async (run: string): Promise<Recipe> =>
-  parseRecipe(JSON.parse(await readFile(join(run, 'recipe.json'), 'utf8')));
+const recipeOf = (run: string): Promise<Recipe> => readRecipe(join(run, 'recipe.json'));
 
 /**
  * Exported weights, or the averaged weights of a run, as a start for more training. A run is the better start where
@@ -103,12 +117,16 @@ const readRecipe = async (run: string): Promise<Recipe> =>
  */
 export async function weightsToStartFrom(path: string, recipe: Recipe): Promise<Map<string, HostTensor>> {
   const config = recipeConfig(recipe);
-  const isRun = (await stat(path)).isDirectory();
-  const { weights: stored } = isRun ? await trainedWeights(path, await readRecipe(path)) : await loadModel(path);
+  const found = await stat(path).catch(unreadable(path, 'a manifest, or the folder of a run'));
+  const isRun = found.isDirectory();
+  const { weights: stored } = isRun ? await trainedWeights(path, await recipeOf(path)) : await readModelFile(path);
   const weights = new Map<string, HostTensor>();
   const fresh = initialWeights(config, recipe.seed);
+  const learnt = learntNetwork(learntOutputs(config, recipe), recipe).tensors;
   for (const [name, shape] of tensorShapes(config)) {
     let tensor = stored.get(name);
+    // What the run does not learn, one before it need not have learnt.
+    if (!tensor && !learnt.has(name)) tensor = fresh.get(name);
     if (LAST_LAYER.test(name) && tensor?.shape[0] !== shape[0]) tensor = fresh.get(name);
     if (tensor?.shape.join() !== shape.join()) {
       throw new InvalidInputError(`${path} is not a start for ${config.name}.`, {
@@ -121,6 +139,44 @@ export async function weightsToStartFrom(path: string, recipe: Recipe): Promise<
   const { centre, spread } = recipe.objectives.age;
   rescaleAge(config, weights, (value, isBias) => (value - (isBias ? centre : 0)) / spread);
   return weights;
+}
+
+/**
+ * Thresholds that were learnt on plain probabilities, as they hold once logits are divided by the tasks' temperatures:
+ * sigmoid(logit(t) / T), so that each face is answered as it was while training.
+ */
+export function atTemperatures(
+  thresholds: Readonly<Record<string, number>>,
+  temperatures: Readonly<Record<string, number>>,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(thresholds).map(([task, t]) => [task, 1 / (1 + ((1 - t) / t) ** (1 / (temperatures[task] ?? 1)))]),
+  );
+}
+
+/** What the runs have learnt together, the later over the earlier, and the recipe of the first with the lists of all. */
+async function learntIn(runs: readonly [string, ...string[]]) {
+  const recipe = await recipeOf(runs[0]);
+  const { weights, state } = await trainedWeights(runs[0], recipe);
+  const states: [RunState, ...RunState[]] = [state];
+  const parts = [...recipe.data.parts];
+  const adapted = (of: Recipe, { validation }: RunState) => (of.thresholds === 'adaptive' ? validation.thresholds : {});
+  let thresholds = adapted(recipe, state);
+  for (const run of runs.slice(1)) {
+    const other = await recipeOf(run);
+    if (JSON.stringify(recipeConfig(other)) !== JSON.stringify(recipeConfig(recipe)) || !other.features) {
+      throw new InvalidInputError(`${run} cannot be exported with ${runs[0]}.`, {
+        expected: 'runs of one network on one frozen trunk',
+        actual: recipeConfig(other).name,
+      });
+    }
+    const learnt = await trainedWeights(run, other);
+    for (const [name, tensor] of learnt.weights) weights.set(name, tensor);
+    states.push(learnt.state);
+    thresholds = { ...thresholds, ...adapted(other, learnt.state) };
+    parts.push(...other.data.parts.filter(({ list }) => !parts.some((part) => part.list === list)));
+  }
+  return { recipe: { ...recipe, data: { ...recipe.data, parts } }, weights, states, thresholds };
 }
 
 /** Packs weights under an id that is their hash. */
@@ -141,12 +197,18 @@ async function pack(
   return { manifest, files };
 }
 
-async function write({ manifest, files }: PackedModel, out: string): Promise<string> {
-  await mkdir(out, { recursive: true });
-  for (const [file, bytes] of files) await writeFile(join(out, file), bytes);
-  const path = join(out, `${manifest.config.name}.json`);
-  await writeFile(path, `${JSON.stringify(manifest, null, 1)}\n`);
-  return path;
+/** Writes shards, other files and, last, the manifest that names them; returns its path. */
+async function write(
+  { manifest, files }: PackedModel,
+  out: string,
+  others: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const name = `${manifest.config.name}.json`;
+  await StagedFiles.write(out, async (staged) => {
+    for (const [file, content] of [...files, ...Object.entries(others)]) await staged.add(file, content);
+    await staged.add(name, `${JSON.stringify(manifest, null, 1)}\n`);
+  });
+  return join(out, name);
 }
 
 /** Fitted on the faces of a list that are for training and show somebody who is there more than once. */
@@ -181,17 +243,21 @@ async function whiteningOf(predictor: Predictor, list: string): Promise<Float64A
  * @throws {InvalidInputError} if the run's checkpoint does not fit its recipe
  */
 export async function exportRun(options: ExportOptions): Promise<{ path: string; manifest: Manifest }> {
-  const { run, out, verification, print = () => {} } = options;
-  const recipe = await readRecipe(run);
+  const { out, verification, print = () => {} } = options;
+  const {
+    recipe,
+    weights: learnt,
+    states,
+    thresholds,
+  } = await learntIn(typeof options.run === 'string' ? [options.run] : options.run);
   const config = recipeConfig(recipe);
-  const { weights: learnt, state } = await trainedWeights(run, recipe);
   const modelCardFile = `${config.name}.md`;
   const passport: Omit<ModelPassport, 'id'> = {
     config,
     synthetic: false,
     crops: [{ zoom: 1, outputs: [RECOGNITION, ...placedTasks(config).map(({ task }) => task.name)] }],
     calibration: UNCALIBRATED,
-    licence: recipe.passport.licence,
+    licence: recipe.heads.includes('race') ? `${BIAS_STUDY} ${recipe.passport.licence}` : recipe.passport.licence,
     trainingData: recipe.passport.trainingData,
     modelCard: modelCardFile,
     metrics: {},
@@ -212,9 +278,15 @@ export async function exportRun(options: ExportOptions): Promise<{ path: string;
     const lists = options.calibration ?? recipe.data.parts.map(({ list }) => list);
     if (lists.length > 0)
       print(`Calibrating on the held-out parts of ${lists.map((list) => basename(list)).join(', ')}.`);
-    calibration = await calibrate(predictor, lists, verification);
+    const split = recipe.features && options.whiten === undefined ? 'all' : 'held-out';
+    calibration = await calibrate(
+      predictor,
+      lists,
+      verification === undefined ? undefined : { list: verification, split },
+    );
     await predictor.dispose();
-    if (recipe.thresholds === 'adaptive') calibration = { ...calibration, thresholds: state.validation.thresholds };
+    const adapted = atTemperatures(thresholds, calibration.temperatures);
+    calibration = { ...calibration, thresholds: { ...calibration.thresholds, ...adapted } };
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
@@ -230,8 +302,7 @@ export async function exportRun(options: ExportOptions): Promise<{ path: string;
       })
     : undefined;
   const packed = await pack(config, weights, { ...calibrated, metrics: report ? headlineMetrics(report) : {} });
-  await write(packed, out);
-  await writeFile(join(out, modelCardFile), modelCard(packed.manifest, recipe, state, report));
+  await write(packed, out, { [modelCardFile]: modelCard(packed.manifest, recipe, states, report) });
   for (const [file, bytes] of packed.files) print(`${join(out, file)}: ${(bytes.length / 1e6).toFixed(2)} MB`);
   return { path, manifest: packed.manifest };
 }

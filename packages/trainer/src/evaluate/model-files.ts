@@ -1,1 +1,0 @@
-export { readModelFile as loadModel } from '@swinface/core/node';
