@@ -4,6 +4,9 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from '@playwright/test';
 import { build, type Plugin, preview } from 'vite';
+import { BROWSERS_OWN, openFirefox, proxied, WEBGPU } from '../e2e/browsers/firefox.js';
+import { eventually } from '../e2e/browsers/session.js';
+import { refusingProxy } from '../e2e/proxy.js';
 import { SOURCE_ALIASES } from '../scripts/lib/sources.mjs';
 import type { PageCalls } from './page/main.js';
 
@@ -45,7 +48,7 @@ const folders: Plugin = {
   },
 };
 
-/** The benchmark's page in a Chromium of its own. */
+/** The benchmark's page in a browser of its own. */
 export interface BenchPage {
   readonly version: string;
   /** Addresses asked for at other origins. */
@@ -57,8 +60,8 @@ export interface BenchPage {
   close(): Promise<void>;
 }
 
-/** Builds the page from the packages' sources, serves it and opens it. */
-export async function openBenchPage(executablePath: string): Promise<BenchPage> {
+/** Builds the page from the packages' sources, serves it and opens it. @param path of the browser's program */
+export async function openBenchPage(name: 'chromium' | 'firefox', path: string): Promise<BenchPage> {
   const common = { root: inRepo('bench/page'), configFile: false, logLevel: 'warn' } as const;
   const target = { outDir: OUT, emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 5000 };
   await build({ ...common, base: './', resolve: { alias: SOURCE_ALIASES }, build: target });
@@ -66,11 +69,54 @@ export async function openBenchPage(executablePath: string): Promise<BenchPage> 
     ...common,
     plugins: [folders],
     build: target,
-    preview: { port: 0, host: '127.0.0.1', headers: ISOLATION },
+    preview: { port: 0, host: 'localhost', headers: ISOLATION },
   });
   const address = server.httpServer.address();
   if (!address || typeof address === 'string') throw new Error('The page has no port.');
-  const origin = `http://127.0.0.1:${address.port}`;
+  const open = name === 'chromium' ? openInChromium : openInFirefox;
+  return open(path, `http://localhost:${address.port}`, () => server.close());
+}
+
+type Open = (path: string, origin: string, closeServer: () => Promise<void>) => Promise<BenchPage>;
+
+const openInFirefox: Open = async (path, origin, closeServer) => {
+  const proxy = await refusingProxy();
+  const session = await openFirefox({ path, preferences: { ...WEBGPU, ...proxied(proxy.port) } });
+  const close = async () => {
+    await session.close();
+    proxy.close();
+    await closeServer();
+  };
+  try {
+    await session.open(`${origin}/index.html`);
+    await eventually(
+      'The start of the page',
+      async () => (await session.run(() => 'bench' in globalThis)) || undefined,
+    );
+    return {
+      version: session.name,
+      // What Firefox itself asks for is not the page's.
+      get foreignRequests() {
+        return proxy.asked.filter((host) => !BROWSERS_OWN.test(host));
+      },
+      close,
+      call: (name, ...args) =>
+        session.run(
+          (name, args) =>
+            (globalThis as unknown as { bench: Record<string, (...args: unknown[]) => Promise<never>> }).bench[name]?.(
+              ...args,
+            ) as Promise<never>,
+          name as string,
+          args as unknown[],
+        ),
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+const openInChromium: Open = async (executablePath, origin, closeServer) => {
   const browser = await chromium.launch({
     executablePath,
     args: [
@@ -92,7 +138,7 @@ export async function openBenchPage(executablePath: string): Promise<BenchPage> 
   const foreignRequests: string[] = [];
   const close = async () => {
     await browser.close();
-    await server.close();
+    await closeServer();
   };
   try {
     const page = await browser.newPage();
@@ -121,4 +167,4 @@ export async function openBenchPage(executablePath: string): Promise<BenchPage> 
     await close();
     throw error;
   }
-}
+};

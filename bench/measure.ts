@@ -202,7 +202,7 @@ class ModelRun {
     const samples = new Map<string, number[]>(engines.map((id) => [id, []]));
     const most = Math.max(0, ...engines.map((id) => planned.get(id) ?? 0));
     for (let round = 0; round < most; round++) {
-      // Another order each round, so that nobody always runs behind the same neighbour.
+      // Another order each round, so that no engine always runs after the same other one.
       const turn = round % engines.length;
       for (const id of [...engines.slice(turn), ...engines.slice(0, turn)]) {
         if (round >= (planned.get(id) ?? 0) || !firsts.has(id)) continue;

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import { build, type Plugin, preview } from 'vite';
 import { ImageFiles, readDataset } from '../../packages/trainer/src/data/samples.js';
-import { parsePairs } from '../../packages/trainer/src/evaluate/pairs.js';
+import { parsePairs, readPairs } from '../../packages/trainer/src/evaluate/pairs.js';
 import { foldAccuracy } from '../../packages/trainer/src/evaluate/verification.js';
 import { spread } from '../report/statistics.js';
 import type { CompareCalls } from './page/main.js';
@@ -210,7 +210,7 @@ async function verify(
   progress: (line: string) => void,
 ): Promise<NonNullable<Row['verification']>> {
   const dataset = await readDataset(resolve(process.env.INIT_CWD ?? '.', list));
-  const { pairs } = parsePairs(await readFile(resolve(process.env.INIT_CWD ?? '.', pairList), 'utf8'), dataset.samples);
+  const { pairs } = parsePairs(await readPairs(resolve(process.env.INIT_CWD ?? '.', pairList)), dataset.samples);
   const files = new ImageFiles(dataset.folder);
   let image: Buffer = Buffer.alloc(0);
   await page.route('**/lfw-image', (route) => route.fulfill({ body: image }));

@@ -1,17 +1,17 @@
 import {
   type ChannelAttentionWeights,
-  type HostTensor,
-  isHostTensor,
+  type ConvolutionShape,
   type LayerNormWeights,
   type LinearWeights,
-  type ModelWeights,
-  mapWeights,
+  type Network,
   type Ops,
-  type OutputSelection,
+  pyramidBlocks,
   type RowSubnets,
+  type SlidingWindow,
+  type SqueezeExciteWeights,
   sizeOf,
-  swinFace,
   type WindowAttentionShape,
+  windowedSides,
 } from '@swinface/core';
 
 /** Work and compulsory traffic of one module of the network. */
@@ -35,7 +35,7 @@ const moduleOf = (weight: Node): string => weight.label.replace(/\.[^.]*$/, '');
 
 /**
  * The network's arithmetic and traffic, counted by walking it. What an engine may fuse away (LayerNorm, activations, residual
- * sums, rearrangements) counts nothing: a lower bound on work and traffic, so nobody looks better than they are.
+ * sums, rearrangements) counts nothing: a lower bound on work and traffic, so that no engine looks better than it is.
  */
 class CountingOps implements Ops<Node> {
   readonly costs: Cost[] = [];
@@ -133,6 +133,51 @@ class CountingOps implements Ops<Node> {
     return this.#count(label, 2 * sizeOf(y.shape) * last(x), [x, weight], y);
   }
 
+  imageTokens(image: Node): Node {
+    return { shape: [side(image, 0), side(image, 2) * side(image, 3), side(image, 1)], label: image.label };
+  }
+
+  convolution(x: Node, { weight }: LinearWeights<Node>, shape: ConvolutionShape): Node {
+    const label = moduleOf(weight);
+    const [height, width] = windowedSides(shape);
+    const y = { shape: [side(x, 0), height * width, side(weight, 0)], label };
+    return this.#count(label, (2 * sizeOf(y.shape) * sizeOf(weight.shape)) / side(weight, 0), [x, weight], y);
+  }
+
+  prelu(x: Node): Node {
+    return x;
+  }
+
+  silu(x: Node): Node {
+    return x;
+  }
+
+  maxPool(x: Node, window: SlidingWindow): Node {
+    const [height, width] = windowedSides(window);
+    const y = { shape: [side(x, 0), height * width, last(x)], label: `${x.label}.pool` };
+    return this.#count(y.label, sizeOf(y.shape) * window.kernel[0] * window.kernel[1], [x], y);
+  }
+
+  padChannels(x: Node, channels: number): Node {
+    return { shape: [...x.shape.slice(0, -1), channels], label: x.label };
+  }
+
+  resizeBilinear(x: Node, _: readonly [number, number], to: readonly [number, number]): Node {
+    const y = { shape: [side(x, 0), to[0] * to[1], last(x)], label: `${x.label}.resize` };
+    return this.#count(y.label, 8 * sizeOf(y.shape), [x], y);
+  }
+
+  squeezeExcite(x: Node, { reduce, expand }: SqueezeExciteWeights<Node>): Node {
+    const label = moduleOf({ ...reduce.weight, label: moduleOf(reduce.weight) });
+    const flops = 2 * sizeOf(x.shape) + 2 * side(x, 0) * (sizeOf(reduce.weight.shape) + sizeOf(expand.weight.shape));
+    return this.#count(label, flops, [x, reduce.weight, expand.weight], { shape: x.shape, label });
+  }
+
+  pyramidMax(x: Node, sides: readonly [number, number], levels: number): Node {
+    const y = { shape: [side(x, 0), pyramidBlocks(sides, levels).length * last(x)], label: `${x.label}.pyramid` };
+    return this.#count(y.label, levels * sizeOf(x.shape), [x], y);
+  }
+
   dropPath(x: Node): Node {
     return x;
   }
@@ -143,14 +188,10 @@ class CountingOps implements Ops<Node> {
 }
 
 /** Cost of each module for this many faces, in the order of the network. */
-export function countCosts(
-  selection: OutputSelection,
-  weights: ModelWeights<HostTensor>,
-  faces: number,
-): readonly Cost[] {
+export function countCosts(network: Network, faces: number): readonly Cost[] {
   const ops = new CountingOps();
-  const { image } = selection.config;
-  const nodes = mapWeights(weights, isHostTensor, ({ shape }, label): Node => ({ shape, label }));
-  swinFace(ops, selection, nodes, { shape: [faces, 3, image, image], label: 'input' });
+  const { channels, height, width } = network.input;
+  const weight = (path: string): Node => ({ shape: network.weights.get(path)?.shape ?? [], label: path });
+  network.forward(ops, weight, { shape: [faces, channels, height, width], label: 'input' });
   return ops.costs;
 }

@@ -1,4 +1,4 @@
-/** What a run asked of the GPU, whoever ran it. */
+/** What a run asked of the GPU, by whichever engine. */
 export interface GpuCalls {
   readonly dispatches: number;
   readonly submits: number;

@@ -1,11 +1,11 @@
-import type { HostTensor, ModelWeights, OutputSelection, RawOutputs } from '@swinface/core';
+import type { Network, NetworkResults, WeightMap } from '@swinface/core';
 import type { KernelTime } from '@swinface/core/webgpu';
 
 /** What an engine is made from: the same weights for all of them. */
 export interface EngineInput {
-  readonly selection: OutputSelection;
-  /** Folded for inference. */
-  readonly weights: ModelWeights<HostTensor>;
+  readonly network: Network;
+  /** By checkpoint name. */
+  readonly weights: WeightMap;
   readonly maxFaces: number;
   /** Threads of the engines that run on the CPU. */
   readonly threads: number;
@@ -16,7 +16,7 @@ export interface EngineInput {
 /** A network that is ready to run. */
 export interface RunningEngine {
   readonly description: string;
-  run(images: Float32Array, count: number): Promise<RawOutputs>;
+  run(images: Float32Array, count: number): Promise<NetworkResults>;
   /** Bytes it holds on its device or in its wasm heap, where it tells. */
   bytes?(): number | undefined;
   /** GPU time per kernel. */

@@ -1,6 +1,17 @@
 /** The page that holds every engine. The command line decides what runs when; the page runs and measures. */
-import { assembleWeights, fetchModel, foldWeights, PRESETS, selectOutputs } from '@swinface/core';
+import {
+  fetchModel,
+  type ModelConfig,
+  type Network,
+  type NetworkResults,
+  networkOf,
+  PRESETS,
+  rawOutputs,
+  selectOutputs,
+  type WeightMap,
+} from '@swinface/core';
 import { syntheticInput, syntheticWeights } from '../../packages/testing/src/synthetic.js';
+import { type ConvolutionalName, convolutional, perFace } from './convolutional.js';
 import { type Cost, countCosts } from './costs.js';
 import { countGpuCalls, type GpuCalls } from './counters.js';
 import { type Contestant, type EngineInput, type RunningEngine, Skipped } from './engine.js';
@@ -23,7 +34,7 @@ const CONTESTANTS: readonly Contestant[] = [
 ];
 
 /** Models by the name that the command line uses. */
-export type ModelName = 'nano' | 't';
+export type ModelName = 'nano' | 't' | ConvolutionalName;
 
 /** What opening an engine took, or why it was not opened. */
 export type Opened =
@@ -54,11 +65,29 @@ export interface Measured {
   readonly calls?: GpuCalls;
 }
 
-const sources = {
-  nano: async () => (await fetchModel('/models/swinface-nano.json')).weights,
-  t: async () => syntheticWeights(PRESETS['swinface-t']),
+/** A network and its weights. */
+type Source = Pick<EngineInput, 'network' | 'weights'>;
+
+/** The default weights with the network that their manifest describes, a large network with made-up weights, and others. */
+async function sourceOf(name: ModelName): Promise<Source> {
+  const swinface = (config: ModelConfig, weights: WeightMap): Source => ({
+    network: networkOf(selectOutputs(config)),
+    weights,
+  });
+  if (name === 'nano') {
+    const { manifest, weights } = await fetchModel('/models/swinface-nano.json');
+    return swinface(manifest.config, weights);
+  }
+  if (name === 't') return swinface(PRESETS['swinface-t'], syntheticWeights(PRESETS['swinface-t']));
+  return convolutional(name, async (file) => new Uint8Array(await (await fetch(`/models/${file}`)).arrayBuffer()));
+}
+
+/** Networks that find faces have no embedding: all of their outputs are compared as if they were one. */
+const comparable = (name: ModelName, network: Network, outputs: NetworkResults, count: number) => {
+  if (name !== 'nano' && name !== 't') return { embeddings: perFace(network, outputs, count), logits: [] };
+  const { embeddings, logits } = rawOutputs(outputs, count);
+  return { embeddings: [...(embeddings ?? [])], logits: [...(logits ?? [])] };
 };
-const configs = { nano: PRESETS['swinface-nano'], t: PRESETS['swinface-t'] };
 
 let current: { readonly name: ModelName; readonly input: Omit<EngineInput, 'onUploaded'> } | undefined;
 const running = new Map<string, RunningEngine>();
@@ -76,8 +105,8 @@ function engine(id: string): RunningEngine {
 
 /** `count` faces, alternating between the two of the golden input. */
 function images(count: number): Float32Array {
-  const { image } = input().selection.config;
-  const two = syntheticInput('input', [2, 3, image, image]).data;
+  const { channels, height, width } = input().network.input;
+  const two = syntheticInput('input', [2, channels, height, width]).data;
   const size = two.length / 2;
   const all = new Float32Array(count * size);
   for (let face = 0; face < count; face++) {
@@ -102,9 +131,7 @@ const calls = {
 
   /** Loads a model in place of the one before; engines must be closed. */
   async load(name: ModelName, maxFaces: number, threads: number): Promise<void> {
-    const selection = selectOutputs(configs[name]);
-    const weights = foldWeights(assembleWeights(selection, await sources[name]()));
-    current = { name, input: { selection, weights, maxFaces, threads } };
+    current = { name, input: { ...(await sourceOf(name)), maxFaces, threads } };
   },
 
   async open(id: string): Promise<Opened> {
@@ -112,7 +139,7 @@ const calls = {
     if (!contestant) throw new Error(`There is no engine ${id}.`);
     const before = await pageBytes();
     const face = images(1);
-    // A task of its own, so that making the input is nobody's long task.
+    // A task of its own, so that making the input does not count as a long task of the engine.
     await new Promise((resolve) => setTimeout(resolve, 0));
     const start = performance.now();
     let upload: number | undefined;
@@ -159,19 +186,15 @@ const calls = {
       outputs = await engine(id).run(faces, count);
       milliseconds = performance.now() - start;
     });
-    return {
-      milliseconds,
-      embeddings: [...(outputs?.embeddings ?? [])],
-      logits: [...(outputs?.logits ?? [])],
-      calls: gpuCalls,
-    };
+    const { network } = input();
+    return { milliseconds, ...comparable(current?.name ?? 'nano', network, outputs ?? {}, count), calls: gpuCalls };
   },
 
   async profile(id: string, count: number) {
     return (await engine(id).profile?.(count)) ?? [];
   },
 
-  costs: (count: number): readonly Cost[] => countCosts(input().selection, input().weights, count),
+  costs: (count: number): readonly Cost[] => countCosts(input().network.folded, count),
 
   async close(id: string): Promise<void> {
     const open = running.get(id);

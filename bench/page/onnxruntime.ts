@@ -8,27 +8,28 @@ const BUILDS = { wasm: 'ort.wasm.min.mjs', webgpu: 'ort.webgpu.min.mjs' } as con
 /** onnxruntime-web on our ONNX export. */
 export const onnxruntime = (id: string, provider: keyof typeof BUILDS): Contestant => ({
   id,
-  async open({ selection, weights, threads }) {
+  async open({ network, weights, threads }) {
     const address = `/ort/${BUILDS[provider]}`;
     const ort = (await import(/* @vite-ignore */ address)) as typeof Ort;
     ort.env.wasm.wasmPaths = '/ort/';
     ort.env.wasm.numThreads = threads;
     ort.env.logLevel = 'error';
-    const model = exportOnnx(selection, weights, { batch: 'dynamic' });
+    const model = exportOnnx(network.folded, weights, { batch: 'dynamic' });
     const session = await ort.InferenceSession.create(model, {
       executionProviders: [provider],
       graphOptimizationLevel: 'all',
     });
-    const { image } = selection.config;
+    const { channels, height, width } = network.input;
     const on = provider === 'wasm' ? `WASM, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : 'WebGPU';
     return {
       description: `onnxruntime-web ${ort.env.versions.web ?? ''} (${on})`,
       async run(images, count) {
-        const results = await session.run({ image: new ort.Tensor('float32', images, [count, 3, image, image]) });
-        const read = async (name: string) => (await results[name]?.getData()) as Float32Array;
-        const [embeddings, logits] = await Promise.all([read('embedding'), read('logits')]);
-        for (const tensor of Object.values(results)) tensor.dispose();
-        return { count, embeddings, logits };
+        const image = new ort.Tensor('float32', images, [count, channels, height, width]);
+        const results = Object.entries(await session.run({ image }));
+        const read = results.map(async ([name, tensor]) => [name, (await tensor.getData()) as Float32Array] as const);
+        const outputs = Object.fromEntries(await Promise.all(read));
+        for (const [, tensor] of results) tensor.dispose();
+        return outputs;
       },
       dispose: () => session.release(),
     };

@@ -4,8 +4,8 @@ import type { Contestant } from './engine.js';
 /** This engine on the CPU. */
 export const swinfaceWasm: Contestant = {
   id: 'wasm',
-  async open({ selection, weights, maxFaces, threads }) {
-    const engine = await WasmEngine.create({ selection, weights, maxFaces, threads });
+  async open({ network, weights, maxFaces, threads }) {
+    const engine = await WasmEngine.create({ network, weights, maxFaces, threads });
     return {
       description: engine.description,
       run: (images, count) => engine.run(images, count),

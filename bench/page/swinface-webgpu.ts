@@ -1,4 +1,4 @@
-import { isHostTensor, mapWeights } from '@swinface/core';
+import { sizeOf } from '@swinface/core';
 import { requestDevice, WebGpuEngine } from '@swinface/core/webgpu';
 import { type Contestant, type EngineInput, Skipped } from './engine.js';
 
@@ -11,18 +11,18 @@ const MOST_BYTES: Readonly<Record<Storage, number>> = { f32: Number.POSITIVE_INF
 /** This engine on WebGPU. */
 export const swinfaceWebGpu = (id: string, storage: Storage): Contestant => ({
   id,
-  async open({ selection, weights, maxFaces, onUploaded }) {
+  async open({ network, weights, maxFaces, onUploaded }) {
     const { device } = await requestDevice();
     const onProgress = (fraction: number) => {
       if (fraction === 1) onUploaded();
     };
-    const options = { device, selection, weights, maxFaces, onProgress, storage };
+    const options = { device, network, weights, maxFaces, onProgress, storage };
     const engine = await WebGpuEngine.compile(options);
     const dispose = () => {
       engine.dispose();
       device.destroy();
     };
-    const perWeight = engine.statistics.weightBytes / countWeights(weights);
+    const perWeight = engine.statistics.weightBytes / countWeights(network);
     if (perWeight > MOST_BYTES[storage]) {
       dispose();
       throw new Skipped(`the engine has no ${storage} storage: it holds ${perWeight.toFixed(1)} bytes per weight`);
@@ -37,10 +37,6 @@ export const swinfaceWebGpu = (id: string, storage: Storage): Contestant => ({
   },
 });
 
-function countWeights(weights: EngineInput['weights']): number {
-  let count = 0;
-  mapWeights(weights, isHostTensor, ({ data }) => {
-    count += data.length;
-  });
-  return count;
-}
+/** Numbers that a network's weights have at inference. */
+const countWeights = ({ folded }: EngineInput['network']): number =>
+  [...folded.weights.values()].reduce((count, { shape }) => count + sizeOf(shape), 0);

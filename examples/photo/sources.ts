@@ -1,5 +1,5 @@
-import { siteUrl } from '../ui/analyzer.js';
 import { button, h } from '../ui/dom.js';
+import { SAMPLES } from '../ui/samples.js';
 
 /** A picture that someone chose. */
 export interface Picture {
@@ -8,15 +8,20 @@ export interface Picture {
   load(): Promise<Blob>;
 }
 
-const SAMPLES = 6;
+/** A picture of these pages did not come; `describeError` knows it by its code. */
+class PictureError extends Error {
+  readonly code = 'PICTURE';
+}
 
 const fromFile = (file: File): Picture => ({ name: file.name || 'Pasted picture', load: async () => file });
 
-const sample = (n: number): Picture => ({
+const sample = (n: number, address: string): Picture => ({
   name: `Sample ${n}`,
   async load() {
-    const response = await fetch(siteUrl(`assets/samples/sample${n}.jpg`));
-    if (!response.ok) throw new Error(`The sample photo is missing (HTTP ${response.status}); run the set-up again.`);
+    const response = await fetch(address).catch((cause: unknown) => {
+      throw new PictureError(`${address} did not come.`, { cause });
+    });
+    if (!response.ok) throw new PictureError(`The server answered ${response.status} for ${address}.`);
     return response.blob();
   },
 });
@@ -35,15 +40,16 @@ export function createContactStrip(choose: (picture: Picture) => void): HTMLElem
     input.value = '';
     if (file) pick(fromFile(file));
   });
-  for (let n = 1; n <= SAMPLES; n += 1) {
-    const element = button('', () => pick(sample(n), element), {
+  for (const [index, address] of SAMPLES.entries()) {
+    const n = index + 1;
+    const element = button('', () => pick(sample(n, address), element), {
       class: 'frame-button',
       'aria-label': `Sample photo ${n}`,
       'aria-pressed': 'false',
     });
     element.append(
       h('span', { 'aria-hidden': 'true' }, String(n)),
-      h('img', { src: siteUrl(`assets/samples/sample${n}.jpg`), alt: '', loading: 'lazy', decoding: 'async' }),
+      h('img', { src: address, alt: '', loading: 'lazy', decoding: 'async' }),
     );
     buttons.push(element);
   }

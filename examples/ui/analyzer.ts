@@ -1,4 +1,4 @@
-import { type EngineChoice, FaceAnalyzer, type ProgressEvent } from 'swinface';
+import { type EngineOption, FaceAnalyzer, type ProgressEvent } from 'swinface';
 
 /** Pages live one folder below the site's root, wherever that is served. */
 const SITE = new URL('../', document.baseURI);
@@ -8,8 +8,8 @@ const asset = (path: string): string => new URL(path, SITE).href;
 export const siteUrl = asset;
 
 /** `?engine=webgpu` in the page's address asks for an engine, to try each on one machine. */
-const ENGINES: readonly EngineChoice[] = ['auto', 'webgpu', 'wasm', 'cpu'];
-const engineOfAddress = (): EngineChoice => {
+const ENGINES: readonly EngineOption[] = ['auto', 'webgpu', 'wasm', 'tfjs'];
+const engineOfAddress = (): EngineOption => {
   const asked = new URLSearchParams(location.search).get('engine');
   return ENGINES.find((engine) => engine === asked) ?? 'auto';
 };
@@ -41,6 +41,7 @@ export function createAnalyzerHost(onProgress: (event: ProgressEvent) => void, p
           model: asset(__MODEL_URL__),
           engine: engineOfAddress(),
           assets: {
+            faceLocator: asset('assets/models/face-locator.json'),
             mediapipeWasm: asset('assets/mediapipe'),
             landmarkModel: asset('assets/face_landmarker.task'),
             faceApiModels: asset('assets/face-api'),

@@ -87,7 +87,7 @@ function figure(explanation: TaskExplanation, { picture, mirrored = false }: Loo
     'figure',
     { 'data-task': task },
     canvas,
-    // Of a picture where nothing glows, eyes too want to be told that this is the answer.
+    // Where nothing glows the words are shown too: the picture alone would look as if it had failed.
     h('figcaption', {}, place ? title : `${title}; ${inWords(place)}`),
     h(
       'div',

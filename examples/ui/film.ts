@@ -14,7 +14,7 @@ export interface Film {
   setAside(aside: HTMLElement): void;
   /** A card over the frame; undefined takes it away. */
   setCard(card: Card | undefined): void;
-  /** A bar along the bottom edge: 0..1, 'busy' where nobody knows, undefined for none. */
+  /** A bar along the bottom edge: 0..1, 'busy' where the share is not known, undefined for none. */
   setProgress(value: number | 'busy' | undefined): void;
   /** Further controls on the top edge. */
   readonly controls: HTMLElement;

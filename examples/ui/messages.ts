@@ -1,6 +1,6 @@
 import { cameraState } from '@swinface/widget/kit';
 
-/** What a person is told when something does not work, and what they can do about it. */
+/** What the page says when something does not work, and what a person can do about it. */
 export interface Message {
   /** For styles and tests. */
   readonly kind: string;
@@ -31,7 +31,13 @@ const BY_CODE: Readonly<Record<string, Omit<Message, 'detail'>>> = {
   INVALID_INPUT: {
     kind: 'unreadable',
     title: 'That is not a picture this browser can read',
-    body: 'Choose a JPEG, PNG, WebP, AVIF or GIF file. If it is one, it may be damaged: open it elsewhere and save it again.',
+    body: 'Choose a JPEG, PNG, WebP, AVIF or GIF file. Photos in HEIC, as iPhones take them, must be converted to JPEG first. Any other may be damaged: open it elsewhere and save it again.',
+  },
+  PICTURE: {
+    kind: 'picture',
+    title: 'The sample photo did not come',
+    body: 'Check the connection, and that the server is still running and the set-up was run. Your own photos need neither.',
+    retry: 'Try again',
   },
   UNSUPPORTED_DEVICE: {
     kind: 'unsupported',
@@ -66,6 +72,10 @@ const CAMERA: Readonly<Record<ReturnType<typeof cameraState>, Omit<Message, 'kin
   denied: {
     title: 'The camera is not allowed here',
     body: 'Allow the camera for this page in the address bar or in the site settings, then start again. Photos work without it.',
+  },
+  framed: {
+    title: 'The page around this one holds the camera back',
+    body: 'Its owner must write allow="camera" into the <iframe> that shows this page. Or open this page by itself. Photos work without it.',
   },
   absent: { title: 'No camera was found', body: 'Connect a camera, then start again. Photos work without one.' },
   busy: {

@@ -1,5 +1,6 @@
 import { siteUrl } from './analyzer.js';
 import { button, h } from './dom.js';
+import { SAMPLES } from './samples.js';
 
 /** Longest that a first analysis waits for the service worker; after that, only a later visit works offline. */
 const PATIENCE_MS = 5000;
@@ -12,6 +13,20 @@ export interface Offline {
   readonly prepared: Promise<void>;
   /** Tells that everything an analysis needs has been loaded. */
   setComplete(): void;
+}
+
+/**
+ * Whether the sample photos are here for visits without a network: the service worker keeps what it fetches, unless the
+ * disk is full or the server has another build's.
+ */
+async function keepSamples(): Promise<boolean> {
+  const kept = await Promise.all(
+    SAMPLES.map(async (address) => {
+      await (await fetch(address)).arrayBuffer();
+      return (await caches.match(address)) !== undefined;
+    }),
+  );
+  return kept.every(Boolean);
 }
 
 /** Registers the service worker. Where there is none, pages work as ever, online. */
@@ -33,11 +48,11 @@ export function createOffline(): Offline {
         asked = true;
         waiting.postMessage('activate');
       });
-    if (registration.waiting) offer(registration.waiting);
+    // The first one of all replaces nothing; WebKit shows it waiting too, for a moment.
+    if (registration.waiting && container?.controller) offer(registration.waiting);
     registration.addEventListener('updatefound', () => {
       const { installing } = registration;
       installing?.addEventListener('statechange', () => {
-        // The first one of all replaces nothing.
         if (installing.state === 'installed' && container?.controller) offer(installing);
       });
     });
@@ -74,7 +89,11 @@ export function createOffline(): Offline {
     element,
     prepared,
     setComplete() {
-      if (keptFromTheStart && element.hidden) say('These pages now work without a network too.');
+      if (!keptFromTheStart || !element.hidden) return;
+      const tell = (kept: boolean) => {
+        if (kept && element.hidden) say('These pages now work without a network too.');
+      };
+      keepSamples().then(tell, () => {}); // A promise that cannot be kept is not made.
     },
   };
 }

@@ -20,7 +20,7 @@ export interface Enrolling {
   readonly video: HTMLVideoElement;
   /** The face as it was seen last; undefined while it is out of view. */
   readonly face: () => TrackedFace | undefined;
-  /** Told how it stands, in a sentence. */
+  /** Called with how it stands, in a sentence. */
   readonly onProgress: (text: string) => void;
   readonly signal: AbortSignal;
 }

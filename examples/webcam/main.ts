@@ -44,7 +44,10 @@ const stopButton = button('Stop', () => stop(), { class: 'quiet' });
 const history = createHistory();
 const timeline = createTimeline();
 const performancePanel = createPerformance();
-const people = createPeople();
+const people = createPeople((deleted) => {
+  peoplePanel.refresh();
+  peoplePanel.say(deleted ? 'Everyone was forgotten, in another tab.' : 'The list was changed in another tab.');
+});
 const peoplePanel = createPeoplePanel(people, enrol);
 const explanation = createExplanation(look, (error) => describeError(error).title);
 const hint = h('span', { class: 'advice' });
@@ -59,7 +62,15 @@ let shown: readonly TrackedFace[] = [];
 let reportedAt = 0;
 
 showReady();
-people.recall().then(peoplePanel.refresh, () => peoplePanel.say('What this browser remembers cannot be read here.'));
+const lost = (what: string) => {
+  peoplePanel.refresh();
+  peoplePanel.say(`${what} cannot be read here. "Forget everyone" deletes it.`);
+};
+people.recall().then(
+  () =>
+    people.unreadable > 0 ? lost(`Some of what this browser remembers (${people.unreadable})`) : peoplePanel.refresh(),
+  () => lost('What this browser remembers'),
+);
 
 function showReady(): void {
   film.controls.replaceChildren();
@@ -190,11 +201,12 @@ async function start(): Promise<void> {
       return fail(run, describeCameraError(error));
     }
     const video = h('video', {
-      muted: true,
       playsinline: true,
       class: 'mirrored',
       'aria-label': 'Camera image, mirrored',
     });
+    // The attribute counts in a document's own markup alone; without either, Firefox may refuse to play.
+    video.muted = true;
     film.controls.replaceChildren(live, stopButton);
     await play(video, camera);
     film.setContent({ node: video, overlay: overlay.element, width: video.videoWidth, height: video.videoHeight });

@@ -1,7 +1,7 @@
 import { operatingPoint } from '@swinface/postprocessing';
 import type { FaceAnalyzer, TrackedFace } from 'swinface';
 import { button, h, setText } from '../ui/dom.js';
-import { decimal } from '../ui/format.js';
+import { counted, decimal } from '../ui/format.js';
 import { type Bar, createBar } from '../ui/report/bar.js';
 import { EnrolmentFailure } from './enrolling.js';
 import { KEEP_DAYS, type People } from './people.js';
@@ -18,7 +18,7 @@ export interface PeoplePanel {
   show(face: TrackedFace | undefined): void;
   /** Whom a face is taken for at the chosen rate. */
   nameOf(face: TrackedFace): string | undefined;
-  /** Writes the list anew, after somebody came or went. */
+  /** Writes the list anew, after a person was added or removed. */
   refresh(): void;
   say(text: string): void;
 }
@@ -68,7 +68,7 @@ export function createPeoplePanel(people: People, enrol: (name: string) => Promi
   const keeping = h(
     'div',
     { class: 'keeping' },
-    h('label', {}, remember, ` Remember them in this browser for ${KEEP_DAYS} days, encrypted`),
+    h('label', {}, remember, ` Remember them in this browser for ${KEEP_DAYS} days`),
     button('Forget everyone', () => void act(() => people.removeAll(), 'Everyone is forgotten.'), { class: 'quiet' }),
   );
   const live = h('div', { class: 'live-part' }, form, ask);
@@ -132,7 +132,12 @@ export function createPeoplePanel(people: People, enrol: (name: string) => Promi
     if (!point) return;
     const missed = Math.round(100 * point.falseNonMatchRate);
     const warning = missed >= 50 ? ' It misses most: no name does not mean a stranger.' : '';
-    setText(misses, `Measured: there this model misses the same person ${missed} times in 100.${warning}`);
+    const stranger = people.falseIdentificationRate(rate);
+    const size =
+      stranger === undefined
+        ? ''
+        : ` Among the ${counted(people.names.length, 'face')} here, a stranger is taken for somebody ${chance(stranger)}.`;
+    setText(misses, `Measured: there this model misses the same person ${missed} times in 100.${warning}${size}`);
   }
 
   function setRates(): void {
@@ -169,8 +174,8 @@ export function createPeoplePanel(people: People, enrol: (name: string) => Promi
   }
 
   function refresh(): void {
-    const { names, isRemembering } = people;
-    element.hidden = manifest === undefined && names.length === 0 && !isRemembering;
+    const { names, isRemembering, isKept } = people;
+    element.hidden = manifest === undefined && names.length === 0 && !isKept;
     live.hidden = manifest === undefined;
     setText(note, isRemembering ? 'remembered in this browser' : 'known to this page until you leave it');
     rows = new Map(
@@ -185,8 +190,9 @@ export function createPeoplePanel(people: People, enrol: (name: string) => Promi
     );
     list.replaceChildren(...[...rows.values()].map((row) => row.element));
     list.hidden = names.length === 0;
+    describeRate();
     rateField.hidden = manifest === undefined || names.length === 0;
-    keeping.hidden = names.length === 0 && !isRemembering;
+    keeping.hidden = names.length === 0 && !isKept;
     setText(verdict, '');
     show(current);
   }
@@ -194,7 +200,8 @@ export function createPeoplePanel(people: People, enrol: (name: string) => Promi
   function show(face: TrackedFace | undefined): void {
     current = face;
     update();
-    const alike = face ? people.likeness(face) : [];
+    const alike = face ? people.likeness(face, rate) : [];
+    const [nearest] = alike;
     const known = face && people.identify(face, rate);
     for (const [person, { bar }] of rows) {
       const match = alike.find(({ id }) => id === person);
@@ -203,7 +210,12 @@ export function createPeoplePanel(people: People, enrol: (name: string) => Promi
     if (!face || rows.size === 0) setText(verdict, '');
     else if (!face.embedding) setText(verdict, 'This model was not trained to tell people apart.');
     else if (rate === undefined) setText(verdict, `Likeness of face ${face.id} to each person.`);
-    else if (!known) setText(verdict, `Face ${face.id} is nobody here, as far as this model can tell.`);
+    else if (!known && nearest?.verdict === 'unsure') {
+      setText(
+        verdict,
+        `Unsure: face ${face.id} may be ${nearest.id} or a stranger. Likeness ${decimal(nearest.similarity)}, from ${decimal(nearest.threshold ?? 1)} on it counts.`,
+      );
+    } else if (!known) setText(verdict, `Face ${face.id} is nobody here, as far as this model can tell.`);
     else {
       setText(
         verdict,

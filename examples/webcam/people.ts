@@ -1,10 +1,10 @@
-import { type Embedded, Gallery, type GalleryMatch, type Identification } from '@swinface/postprocessing';
+import { type Comparison, compare, type Embedded, Gallery, type Identification } from '@swinface/postprocessing';
 import { FaceStore } from '@swinface/postprocessing/storage';
 import type { FaceAnalyzer } from 'swinface';
 
 type Manifest = FaceAnalyzer['manifest'];
 
-/** Days for which people are remembered by a browser that was told to. */
+/** Days for which people are remembered, once a person has asked for it. */
 export const KEEP_DAYS = 30;
 const DATABASE = 'swinface-faces';
 
@@ -13,7 +13,11 @@ export interface People {
   /** Names in the order in which they were given. */
   readonly names: readonly string[];
   readonly isRemembering: boolean;
-  /** Brings back who was remembered, if anybody was; opens and stores nothing otherwise. */
+  /** Whether this browser keeps anything, even if it cannot be read. */
+  readonly isKept: boolean;
+  /** How many of those that this browser keeps cannot be read. */
+  readonly unreadable: number;
+  /** Brings back the people who were remembered; opens and stores nothing if there are none. */
   recall(): Promise<void>;
   /**
    * Says which model looks from now on. People whom another one looked at cannot be compared and are forgotten.
@@ -28,26 +32,73 @@ export interface People {
   remember(wanted: boolean): Promise<void>;
   /** Forgets everybody, here and in the browser. */
   removeAll(): Promise<void>;
-  /** How alike a face is to each person; empty where there is nothing to compare. */
-  likeness(face: Embedded): readonly GalleryMatch[];
-  /** Whom a face is taken for; undefined for nobody, or where the model has no measured threshold. */
+  /**
+   * How alike a face is to each person, and what that says at a false match rate, most alike first; empty where there is
+   * nothing to compare.
+   */
+  likeness(face: Embedded, falseMatchRate: number | undefined): readonly Likeness[];
+  /** The person a face is taken for; undefined if there is none, or where the model has no measured threshold. */
   identify(face: Embedded, falseMatchRate: number | undefined): Identification | undefined;
+  /** How often a stranger would be taken for one of these people; undefined where there are none, or nothing was measured. */
+  falseIdentificationRate(falseMatchRate: number | undefined): number | undefined;
 }
 
-/** Nobody yet. */
-export function createPeople(): People {
+/** A person whom a face was compared with. */
+export interface Likeness extends Comparison {
+  readonly id: string;
+}
+
+/**
+ * An empty list.
+ *
+ * @param onElsewhere called after another tab added, forgot or deleted people; `deleted`: all of them
+ */
+export function createPeople(onElsewhere: (deleted: boolean) => void): People {
   const faces = new Map<string, Embedded>();
+  let model: Manifest | undefined;
   let gallery: Gallery | undefined;
+  let verification: Manifest['calibration']['verification'] = [];
   let store: FaceStore | undefined;
+  let isKept = false;
+  let unreadable = 0;
 
   const exists = async () => (await indexedDB.databases()).some(({ name }) => name === DATABASE);
-  const open = () => FaceStore.open({ keepDays: KEEP_DAYS, name: DATABASE });
+  const open = () => {
+    isKept = true;
+    return FaceStore.open({ keepDays: KEEP_DAYS, name: DATABASE, onChange: ({ deleted }) => void follow(deleted) });
+  };
+  const empty = () => {
+    faces.clear();
+    if (model) gallery = new Gallery(model);
+  };
+  /** Knows whom the other tab knows. */
+  const follow = async (deleted: boolean) => {
+    if (deleted) {
+      store = undefined;
+      isKept = false;
+      unreadable = 0;
+      empty();
+    } else {
+      // Closed meanwhile: then the other tab's deletion is what there is to follow.
+      const kept = await store?.faces().catch(() => undefined);
+      if (!kept) return;
+      empty();
+      for (const face of kept) {
+        if (model && face.model !== model.id) continue;
+        gallery?.add(face.id, face);
+        faces.set(face.id, face);
+      }
+    }
+    onElsewhere(deleted);
+  };
   const forgetStored = async () => {
     // What another tab or an earlier visit kept goes too.
-    if (!store && !(await exists())) return;
-    const doomed = store ?? (await open());
+    const open = store;
     store = undefined;
-    await doomed.deleteAll();
+    if (open) await open.deleteAll();
+    else if (await exists()) await FaceStore.deleteAll(DATABASE);
+    isKept = false;
+    unreadable = 0;
   };
 
   return {
@@ -57,13 +108,22 @@ export function createPeople(): People {
     get isRemembering() {
       return store !== undefined;
     },
+    get isKept() {
+      return isKept;
+    },
+    get unreadable() {
+      return unreadable;
+    },
     async recall() {
       if (store || !(await exists())) return;
       store = await open();
       for (const face of await store.faces()) if (!faces.has(face.id)) faces.set(face.id, face);
+      unreadable = await store.unreadable();
     },
     async use(manifest) {
+      model = manifest;
       gallery = new Gallery(manifest);
+      verification = manifest.calibration.verification;
       const strangers: string[] = [];
       for (const [name, face] of faces) {
         if (face.model === manifest.id) {
@@ -80,6 +140,10 @@ export function createPeople(): People {
       gallery?.add(name, face);
       faces.set(name, face);
       await store?.put(name, face);
+      if (faces.has(name)) return;
+      // Meanwhile another tab was followed, which did not know this one yet.
+      gallery?.add(name, face);
+      faces.set(name, face);
     },
     async remove(name) {
       gallery?.remove(name);
@@ -92,11 +156,19 @@ export function createPeople(): People {
       for (const [name, face] of faces) await store.put(name, face);
     },
     async removeAll() {
-      for (const name of faces.keys()) gallery?.remove(name);
-      faces.clear();
+      empty();
       await forgetStored();
     },
-    likeness: (face) => (gallery && gallery.size > 0 && face.embedding ? gallery.search(face, gallery.size) : []),
+    likeness(face, falseMatchRate) {
+      if (!gallery || !face.embedding) return [];
+      const rate = falseMatchRate === undefined ? {} : { falseMatchRate };
+      const compared = [...faces].map(([id, person]) => ({ id, ...compare(face, person, verification, rate) }));
+      return compared.sort((a, b) => b.similarity - a.similarity);
+    },
+    falseIdentificationRate: (falseMatchRate) =>
+      gallery && gallery.size > 0 && falseMatchRate !== undefined
+        ? gallery.rates({ falseMatchRate }).falseIdentificationRate
+        : undefined,
     identify: (face, falseMatchRate) =>
       gallery && face.embedding && falseMatchRate !== undefined
         ? gallery.identify(face, { falseMatchRate })

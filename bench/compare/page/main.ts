@@ -3,10 +3,11 @@ import { openSwinFace } from './swinface.js';
 
 /** Ways to run the libraries. */
 export const CONTESTANTS: Readonly<Record<string, () => Promise<Contestant>>> = {
-  swinface: () => openSwinFace('auto'),
+  swinface: () => openSwinFace({}),
   // Human looks at the picture once; this looks for faces as large as that finds.
-  'swinface, large faces': () => openSwinFace('auto', 160),
-  'swinface on webgpu': () => openSwinFace('webgpu'),
+  'swinface, large faces': () => openSwinFace({ smallestFace: 160 }),
+  'swinface on webgpu': () => openSwinFace({ engine: 'webgpu' }),
+  'swinface with MediaPipe': () => openSwinFace({ locator: 'mediapipe' }),
   'human on wasm': () => openHuman('wasm'),
   'human on webgl': () => openHuman('humangl'),
 };

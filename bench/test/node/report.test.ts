@@ -132,7 +132,7 @@ describe('planRounds', () => {
 describe('parseOptions', () => {
   it('has defaults that measure everything', () => {
     expect(parseOptions([])).toMatchObject({
-      models: ['nano', 't'],
+      models: ['nano', 't', 'blazeface', 'blazeface-full', 'mesh', 'mobilefacenet'],
       batches: [1, 4, 16],
       engines: undefined,
       threads: 1,
@@ -142,6 +142,7 @@ describe('parseOptions', () => {
 
   it('names what cannot be used', () => {
     expect(() => parseOptions(['--models', 'nano,x'])).toThrow('"x"');
+    expect(() => parseOptions(['--modles', 'nano'])).toThrow(/Unknown option '--modles'[\s\S]*--models a,b/);
     expect(() => parseOptions(['--batches', '0'])).toThrow('--batches');
     expect(() => parseOptions(['--batches', ','])).toThrow('Nothing');
     expect(() => parseOptions(['--rounds', 'many'])).toThrow('--rounds');

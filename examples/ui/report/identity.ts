@@ -21,13 +21,30 @@ function drawBarcode(canvas: HTMLCanvasElement, embedding: Float32Array): void {
   context.putImageData(pixels, 0, 0);
 }
 
-function verdict(same: boolean | undefined): string {
-  if (same === undefined) return '';
-  return same ? ', same person' : ', different';
+type Comparison = ReturnType<FaceAnalyzer['compare']>;
+
+const WORDS: Readonly<Record<NonNullable<Comparison['verdict']>, string>> = {
+  same: 'same person',
+  unsure: 'unsure',
+  different: 'different',
+};
+
+/** 0.001 -> "1 in 1,000". */
+const oneIn = (share: number): string => `1 in ${Math.round(1 / share).toLocaleString('en')}`;
+/** 0.031 -> "3.1 in 100". */
+const inHundred = (share: number): string => `${Number((100 * share).toPrecision(2))} in 100`;
+
+/** What the words claim, as far as it was measured. */
+function claims(comparison: Comparison | undefined): string {
+  if (comparison?.falseMatchRate === undefined || comparison.missRate === undefined) {
+    return 'This model has no measured threshold for \u201csame person\u201d.';
+  }
+  const { falseMatchRate, missRate } = comparison;
+  return `Measured on clear photos: \u201csame person\u201d is wrong for ${oneIn(falseMatchRate)} pairs of strangers, \u201cdifferent\u201d for ${inHundred(missRate)} pairs of one person. Between the two it is unsure.`;
 }
 
 /** The identity embedding as a barcode, and how alike the other faces of the picture are. */
-export function createIdentity(analyzer: Pick<FaceAnalyzer, 'compare' | 'manifest'>): ReportPart {
+export function createIdentity(analyzer: Pick<FaceAnalyzer, 'compare'>): ReportPart {
   const barcode = h('canvas', { class: 'barcode', height: BARCODE_HEIGHT, role: 'img' });
   const bars = h('div', { class: 'bars' });
   const note = h('p', { class: 'hint' });
@@ -54,20 +71,22 @@ export function createIdentity(analyzer: Pick<FaceAnalyzer, 'compare' | 'manifes
         shown = labels.map((label) => createBar(`Face ${label}`, `Recognition/${label}`));
         bars.replaceChildren(...shown.map((bar) => bar.element));
       }
+      let claim = '';
       others.forEach(({ face: other }, i) => {
-        const { similarity, same } = analyzer.compare(face, other);
+        const comparison = analyzer.compare(face, other);
+        const { similarity, verdict } = comparison;
+        claim = claims(comparison);
         shown[i]?.set({
           fraction: similarity,
-          text: decimal(similarity) + verdict(same),
-          ...(same === undefined ? {} : { marked: same }),
+          text: verdict === undefined ? decimal(similarity) : `${decimal(similarity)}, ${WORDS[verdict]}`,
+          ...(verdict === undefined ? {} : { marked: verdict === 'same' }),
         });
       });
-      const measured = analyzer.manifest.calibration.verification.length > 0;
       setText(
         note,
         others.length === 0
           ? `${embedding.length} numbers that stand for this face. A second face in the picture would be compared here.`
-          : `Cosine similarity to the other faces. ${measured ? '' : 'This model has no measured threshold for \u201csame person\u201d.'}`,
+          : `Cosine similarity to the other faces. ${claim}`,
       );
     },
   };
