@@ -1,13 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
-import { cp } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, Page } from '@playwright/test';
 import { PAGE_PACKAGES } from '../scripts/lib/build-package.mjs';
 import { inRepo } from '../scripts/lib/repo.mjs';
-import { packPackages, strangersFolder } from '../scripts/lib/strangers.mjs';
+import { DATA_PACKAGES, packPackages, strangersFolder } from '../scripts/lib/strangers.mjs';
 import { serve } from '../scripts/serve.mjs';
-import { BUNDLER_NAMES, bundle, copyAssets, serveWithVite } from './bundlers/bundle.mjs';
+import { BUNDLER_NAMES, bundle, copyAssets, quickStart, serveWithVite } from './bundlers/bundle.mjs';
 import { expect, isTrained, test } from './fixtures.js';
 
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'";
@@ -41,8 +41,22 @@ async function expectReport(page: Page, url: string): Promise<void> {
   await expect(page.locator('swin-face').getByRole('button', { name: 'Start the camera' })).toBeVisible();
 }
 
-/** Opens the application in a browser of its own: it reports, finds all of its files, and asks nobody else. */
-async function expectToRun(browser: Browser, url: string): Promise<void> {
+/** The built scripts that import the one a worker started with: WebKit would run that one a second time. */
+async function importersOf(script: string, out: string): Promise<readonly string[]> {
+  const imports = new RegExp(
+    String.raw`\b(?:from|import)\s*\(?\s*["'\`][^"'\`]*/${script.replaceAll('.', '\\.')}["'\`]`,
+  );
+  const files = (await readdir(out, { recursive: true })).filter((file) => file.endsWith('.js'));
+  const texts = await Promise.all(files.map(async (file) => ({ file, text: await readFile(join(out, file), 'utf8') })));
+  return texts.flatMap(({ file, text }) => (imports.test(text) ? [file] : []));
+}
+
+/**
+ * Opens the application in a browser of its own: it reports, finds all of its files, and asks nobody else.
+ *
+ * @param out folder of what was bundled, if anything
+ */
+async function expectToRun(browser: Browser, url: string, out?: string): Promise<void> {
   const context = await browser.newContext();
   const page = await context.newPage();
   const complaints: string[] = [];
@@ -52,6 +66,8 @@ async function expectToRun(browser: Browser, url: string): Promise<void> {
   page.on('response', (response) => {
     if (response.status() >= 400 && !response.url().endsWith('/favicon.ico')) complaints.push(response.url());
   });
+  const scripts = new Set<string>();
+  page.on('worker', (worker) => scripts.add(basename(new URL(worker.url()).pathname)));
   const foreign: string[] = [];
   page.on('request', (request) => {
     if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(url)) foreign.push(request.url());
@@ -60,6 +76,9 @@ async function expectToRun(browser: Browser, url: string): Promise<void> {
     await expectReport(page, url);
     expect(foreign).toEqual([]);
     expect(complaints).toEqual([]);
+    expect(scripts.size).toBeGreaterThan(0);
+    if (out === undefined) return;
+    for (const script of scripts) expect(await importersOf(script, out), script).toEqual([]);
   } finally {
     await context.close();
   }
@@ -68,7 +87,7 @@ async function expectToRun(browser: Browser, url: string): Promise<void> {
 let tarballs: readonly string[] = [];
 
 test.beforeAll(async () => {
-  tarballs = [...(await packPackages(PAGE_PACKAGES)).values()];
+  tarballs = [...(await packPackages([...PAGE_PACKAGES, ...DATA_PACKAGES], { types: false })).values()];
 });
 
 test.describe(() => {
@@ -85,12 +104,32 @@ test.describe(() => {
       const out = await bundle(name, folder);
       const server = await serve({ root: out, policy: POLICY, port: 0 });
       try {
-        await expectToRun(browser, server.url);
+        await expectToRun(browser, server.url, out);
       } finally {
         await server.close();
       }
     });
   }
+
+  test("a fresh Vite application runs the guide's quick start as it stands", async ({ browser }) => {
+    const { out, installed } = await quickStart(folder);
+    // What is installed here comes from tarballs; the guide must name no less.
+    expect(installed).toEqual(['swinface', ...Object.keys(LOCATOR)]);
+    const server = await serve({ root: out, policy: POLICY, port: 0 });
+    const context = await browser.newContext();
+    try {
+      const page = await context.newPage();
+      const lines: string[] = [];
+      page.on('console', (message) => lines.push(message.text()));
+      page.on('pageerror', (error) => lines.push(String(error)));
+      await page.goto(server.url);
+      await expect.poll(() => lines.join('\n')).toMatch(/3 faces on \w+|Error/);
+      expect(lines.filter((line) => /^\d/.test(line))).toHaveLength(4);
+    } finally {
+      await context.close();
+      await server.close();
+    }
+  });
 
   test("vite's development server: the packed packages find their worker unbundled", async ({ browser }) => {
     const server = await serveWithVite(folder);

@@ -12,17 +12,18 @@ const SIZE = { width: 640, height: 480 };
 const CROP = { left: 1470, top: 230, width: 450, height: 338 };
 const FRAMES = 10;
 
+/** One JPEG of what the camera sees. @param drift pixels of the photo by which the face lies higher */
+export const cameraFrame = (drift = 0): Promise<Buffer> =>
+  sharp(samplePhoto(3))
+    .extract({ ...CROP, top: CROP.top + drift })
+    .resize(SIZE)
+    .jpeg({ quality: 92 })
+    .toBuffer();
+
 /** Writes a short loop of a real face that drifts a little, one JPEG after another. */
 export async function makeCameraVideo(): Promise<void> {
   const frames = await Promise.all(
-    Array.from({ length: FRAMES }, (_, i) => {
-      const drift = Math.round(6 * Math.sin((2 * Math.PI * i) / FRAMES));
-      return sharp(samplePhoto(3))
-        .extract({ ...CROP, top: CROP.top + drift })
-        .resize(SIZE)
-        .jpeg({ quality: 92 })
-        .toBuffer();
-    }),
+    Array.from({ length: FRAMES }, (_, i) => cameraFrame(Math.round(6 * Math.sin((2 * Math.PI * i) / FRAMES)))),
   );
   await mkdir(dirname(CAMERA_VIDEO), { recursive: true });
   await writeFile(CAMERA_VIDEO, Buffer.concat(frames));

@@ -1,4 +1,4 @@
-import type { Page } from '@playwright/test';
+import type { Page, Route } from '@playwright/test';
 import {
   acceptUntrained,
   analyzeSample,
@@ -76,8 +76,10 @@ test('weights cut short are refused', async ({ page }) => {
   await expect(card(page, 'integrity')).toContainText('wrong size');
 });
 
-test('without the landmark model the second locator serves, and the page says so', async ({ page }) => {
-  await page.route('**/assets/face_landmarker.task', (route) => route.fulfill({ status: 404, body: 'Not found' }));
+test('without its weights another locator finds the faces, and the page says so', async ({ page }) => {
+  const absent = (route: Route) => route.fulfill({ status: 404, body: 'Not found' });
+  await page.route('**/face-locator.json', absent);
+  await page.route('**/assets/face_landmarker.task', absent);
   await choose(page);
   await expect(page.locator('.film').getByRole('status')).toHaveText(/\d faces? in/);
   const engine = page.getByRole('region', { name: 'How it ran' });
@@ -128,5 +130,5 @@ test('without WebGPU the answers come from WebAssembly, say so, and agree', asyn
 test('a sample that the set-up did not copy is told', async ({ page }) => {
   await page.route('**/samples/sample2.jpg', (route) => route.fulfill({ status: 404, body: 'Not found' }));
   await page.getByRole('button', { name: 'Sample photo 2' }).click();
-  await expect(page.getByRole('alert')).toContainText('sample photo is missing');
+  await expect(page.getByRole('alert')).toContainText('The sample photo did not come');
 });

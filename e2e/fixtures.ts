@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test as base, expect, type Locator, type Page, type Request } from '@playwright/test';
 
-const TRAINED = fileURLToPath(new URL('../dist/site/assets/models/swinface-nano.json', import.meta.url));
+const TRAINED = fileURLToPath(new URL('../dist/site/assets/models/swinface-mobile.json', import.meta.url));
 
 /** Whether the pages were built with trained weights; without them the pages ask before they run on generated ones. */
 export const isTrained = existsSync(TRAINED);
@@ -12,7 +12,7 @@ export const screenPath = (name: string): string =>
   fileURLToPath(new URL(`../test-results/screens/${name}.png`, import.meta.url));
 
 /** The model's files, wherever the pages load them from. */
-export const MANIFEST = '**/assets/{models,untrained}/swinface-nano.json';
+export const MANIFEST = '**/assets/{models,untrained}/swinface-mobile.json';
 export const WEIGHTS = '**/assets/{models,untrained}/*.safetensors';
 
 interface Fixtures {

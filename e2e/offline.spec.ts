@@ -67,7 +67,15 @@ test('after one visit everything works with the server gone', async ({ page, con
   const values = page.locator('.report [data-value]');
   await expect(values).not.toHaveCount(0);
   await page.getByRole('link', { name: 'Photo' }).click();
-  await expect(page.getByRole('button', { name: 'Sample photo 1' })).toBeVisible();
+  // The samples too, none of which was opened, and whose thumbnails were never shown.
+  const samples = page.getByRole('button', { name: /^Sample photo \d$/ });
+  await expect(samples).not.toHaveCount(0);
+  for (const sample of await samples.all()) {
+    await sample.scrollIntoViewIfNeeded();
+    await expect
+      .poll(() => sample.locator('img').evaluate((img: HTMLImageElement) => img.naturalWidth))
+      .toBeGreaterThan(0);
+  }
 });
 
 test('a new build replaces the old one when the visitor says so, and whole', async ({ page, site }) => {

@@ -30,6 +30,8 @@ const chromium = (...more: string[]) => ({
 
 export default defineConfig({
   testDir: '.',
+  // browsers/ has tests of Vitest's.
+  testMatch: '*.spec.ts',
   outputDir: '../test-results/e2e',
   // One software GPU on few cores: more workers would only wait for each other.
   workers: 1,

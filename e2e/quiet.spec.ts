@@ -1,42 +1,17 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Page } from '@playwright/test';
 import type * as Swinface from 'swinface';
 import { expect, isTrained, test } from './fixtures.js';
 import { openHarness } from './harness/build.js';
+import { refusingProxy } from './proxy.js';
 
-const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-nano.json`;
+const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-mobile.json`;
 /** Longer than anything here waits before it does something by itself; libraries' usage reports come by the minute. */
-const STREAM_SECONDS = 150;
+const STREAM_SECONDS = 90;
 /** What is sent on leaving is sent by then. */
 const SILENCE_AFTER_MS = 3000;
 
 /** The SDK as the harness page holds it. */
 type Harness = typeof Swinface;
-
-/**
- * A proxy that lets nothing through and remembers who was asked for. Everything that a browser sends to another host goes
- * through its proxy, whoever sends it: pages, workers, libraries' wasm, beacons of a page that is gone, WebSockets.
- */
-async function refusingProxy() {
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    asked.push(new URL(request.url ?? '', 'http://unknown.invalid').hostname);
-    response.writeHead(502).end();
-  });
-  server.on('connect', (request, socket) => {
-    asked.push((request.url ?? '').replace(/:\d+$/, ''));
-    socket.on('error', () => {});
-    socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return { asked, url: `http://127.0.0.1:${port}`, close };
-}
 
 /** Asks another host for something in every way that a page or a worker has; the names say which it was. */
 const trespass = (page: Page) =>
@@ -53,16 +28,13 @@ const trespass = (page: Page) =>
     new Image().src = 'http://page-image.invalid/';
   });
 
-test('asks no other host for anything while a camera is watched for minutes, nor after', async ({
-  browser,
-  baseURL,
-}) => {
+test('asks no other host for anything while a camera is watched, nor after', async ({ browser, baseURL }) => {
   const proxy = await refusingProxy();
   const context = await browser.newContext({
     baseURL: baseURL ?? '',
     permissions: ['camera'],
     // The page's own origin aside.
-    proxy: { server: proxy.url, bypass: 'localhost' },
+    proxy: { server: `http://127.0.0.1:${proxy.port}`, bypass: 'localhost' },
   });
   try {
     const page = await context.newPage();

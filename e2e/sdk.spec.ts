@@ -5,7 +5,7 @@ import type { FaceAnalyzer as Analyzer } from 'swinface';
 import { expect, isTrained, test } from './fixtures.js';
 import { openHarness } from './harness/build.js';
 
-const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-nano.json`;
+const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-mobile.json`;
 
 /** The SDK as the harness page holds it. */
 interface Harness {
@@ -70,7 +70,7 @@ test('an abort ends loading and analysing with its reason', async ({ page }) => 
 /** Where graphics cards' fastest kernels are kept; no software adapter comes so far, so that its code is tested alone. */
 async function findingsScript(): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('../packages/core/src/webgpu/tuning/findings.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL('../packages/core/src/executors/webgpu/findings.ts', import.meta.url))],
     bundle: true,
     format: 'esm',
     write: false,

@@ -3,7 +3,7 @@ import type * as Swinface from 'swinface';
 import { analyzeSample, expect, isTrained, test } from './fixtures.js';
 import { harnessWorker, openHarness } from './harness/build.js';
 
-const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-nano.json`;
+const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-mobile.json`;
 /** Aligned crops in the loop that looks for leaks; 10,000 of them take a machine of its own. */
 const CROPS = Number(process.env.E2E_CROPS ?? 200);
 
@@ -81,7 +81,7 @@ test('a stream follows a face, and says how it keeps up', async ({ page }) => {
   expect(frames.at(-1)?.rate).toBeGreaterThan(0);
   expect(frames[0]?.timings.network, 'a new face is waited for').toBeGreaterThan(0);
   expect(face.quality?.score).toBeGreaterThan(0);
-  expect(face.landmarks).toBe(3 * 478);
+  expect(face.landmarks).toBe(3 * 468);
   expect(face.bestShot).toBe(true);
   expect(face.analysisAge).toBeGreaterThanOrEqual(0);
 });

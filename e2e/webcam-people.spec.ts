@@ -42,7 +42,7 @@ test('whom a visitor names is recognised, kept only when ticked, and forgotten f
 
   // The rates are those that were measured, in words that hide nothing.
   const { verification } = await page.evaluate(
-    async () => (await (await fetch('../assets/models/swinface-nano.json')).json()).calibration,
+    async () => (await (await fetch('../assets/models/swinface-mobile.json')).json()).calibration,
   );
   const rates = panel(page).getByRole('combobox', { name: 'Two strangers are taken for one in' });
   await expect(rates.getByRole('option')).toHaveCount(verification.length);
@@ -73,6 +73,42 @@ test('whom a visitor names is recognised, kept only when ticked, and forgotten f
   await page.reload();
   await expect(page.getByRole('button', { name: 'Start the camera' })).toBeVisible();
   await expect(panel(page)).toBeHidden();
+});
+
+test('what one tab forgets, another forgets too, even if nobody can read it', async ({ page, context }) => {
+  await context.grantPermissions(['camera']);
+  await page.goto('webcam/');
+  await start(page);
+  await enrol(page, 'Ada');
+  await panel(page)
+    .getByRole('checkbox', { name: /Remember them in this browser/ })
+    .check();
+  await expect(told(page)).toHaveText(/Remembered for 30 days/);
+
+  const other = await context.newPage();
+  await other.goto('webcam/');
+  await expect(person(other, 'Ada')).toBeVisible();
+  await panel(other).getByRole('button', { name: 'Forget everyone' }).click();
+  await expect(told(page)).toHaveText('Everyone was forgotten, in another tab.');
+  await expect(person(page, 'Ada')).toHaveCount(0);
+  await expect(panel(page).getByRole('button', { name: 'Forget everyone' })).toBeHidden();
+  expect(await databases(page)).toEqual([]);
+
+  // A database that this version cannot open can still be deleted.
+  await page.close();
+  await other.evaluate(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const opening = indexedDB.open('swinface-faces', 99);
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => resolve(opening.result.close());
+      }),
+  );
+  await other.reload();
+  await expect(told(other)).toHaveText(/cannot be read here/);
+  await panel(other).getByRole('button', { name: 'Forget everyone' }).click();
+  await expect(panel(other)).toBeHidden();
+  expect(await databases(other)).toEqual([]);
 });
 
 /** Two women of one photo, each in front of a camera that the test turns. */
@@ -117,12 +153,14 @@ test('somebody else is not taken for the one who was named', async ({ page }) =>
   await expect(panel(page).locator('.verdict')).toContainText('taken for Ada');
   await look(page, 'left');
   await expect(panel(page).locator('.verdict')).toHaveText(
-    /^Face \d+ is nobody here, as far as this model can tell\.$/,
+    /^Face \d+ is nobody here, as far as this model can tell\.$|^Unsure: face \d+ may be Ada or a stranger\./,
   );
   const stranger = Number(await person(page, 'Ada').getAttribute('data-value'));
   await look(page, 'right');
   await expect(panel(page).locator('.verdict')).toContainText('taken for Ada');
-  expect(Number(await person(page, 'Ada').getAttribute('data-value'))).toBeGreaterThan(stranger + 0.1);
+  // The average of a face's last frames still holds some of the stranger's at first.
+  const similarity = async () => Number(await person(page, 'Ada').getAttribute('data-value'));
+  await expect.poll(similarity).toBeGreaterThan(stranger + 0.1);
   await panel(page).getByRole('button', { name: 'Forget Ada' }).click();
   await expect(told(page)).toHaveText('Ada is forgotten.');
   await expect(page.getByRole('status').first()).toHaveText('1 face in view');

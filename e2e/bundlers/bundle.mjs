@@ -1,10 +1,16 @@
 import { execFile } from 'node:child_process';
-import { cp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inRepo } from '../../scripts/lib/repo.mjs';
 
 const HERE = inRepo('e2e/bundlers');
+
+const PHOTO = inRepo('dist/embed/pictures/team.jpg');
+
+/** `npx swinface-assets OUT`, as an application in `cwd` runs it that finds the packages in `folder`. */
+const runAssets = (folder, cwd, out) =>
+  promisify(execFile)(process.execPath, [join(folder, 'node_modules/.bin/swinface-assets'), out], { cwd });
 
 /**
  * Puts what the SDK loads beside its code where its defaults say, with the SDK's own tool.
@@ -13,14 +19,11 @@ const HERE = inRepo('e2e/bundlers');
  * @param {string} out what is served
  */
 export async function copyAssets(folder, out) {
-  const assets = inRepo('dist/embed/static');
-  const copy = join(folder, 'node_modules/.bin/swinface-assets');
-  await promisify(execFile)(process.execPath, [copy, join(out, 'assets')], { cwd: folder });
+  await runAssets(folder, folder, out);
   const landmarks = 'face_landmarker.task';
   // Absent where it could not be had; face-api finds the faces then.
-  await cp(join(assets, 'faces', landmarks), join(out, 'assets', landmarks)).catch(() => undefined);
-  await cp(join(assets, 'models'), join(out, 'models'), { recursive: true });
-  await cp(inRepo('dist/embed/pictures/team.jpg'), join(out, 'photo.jpg'));
+  await cp(inRepo('dist/embed/static/faces', landmarks), join(out, 'assets', landmarks)).catch(() => undefined);
+  await cp(PHOTO, join(out, 'photo.jpg'));
 }
 
 const BUNDLERS = {
@@ -99,6 +102,52 @@ export async function serveWithVite(folder) {
   await server.listen();
   const { port } = server.httpServer.address();
   return { url: `http://127.0.0.1:${port}/`, close: () => server.close() };
+}
+
+/** The first block of code in one language of the guide's quick start. */
+async function quickStartBlock(language) {
+  const text = await readFile(inRepo('docs/guide/quick-start.md'), 'utf8');
+  const block = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'm').exec(text)?.[1];
+  if (block === undefined) throw new Error(`The quick start has no block of ${language}`);
+  return block;
+}
+
+const VITE_INDEX = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="UTF-8" />
+    <title>vite-project</title>
+  </head>
+  <body>
+    <div id="app"></div>
+    <script type="module" src="/src/main.ts"></script>
+  </body>
+</html>
+`;
+
+/**
+ * A fresh application as `create-vite` makes it, with the commands and the lines of the guide's quick start and nothing else.
+ *
+ * @param {string} folder where the packages are installed
+ * @returns {Promise<{ out: string, installed: readonly string[] }>} folder to serve; the packages that the guide installs
+ */
+export async function quickStart(folder) {
+  const root = join(folder, 'quick-start');
+  await rm(root, { recursive: true, force: true });
+  await mkdir(join(root, 'src'), { recursive: true });
+  await mkdir(join(root, 'public'));
+  await writeFile(join(root, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  await writeFile(join(root, 'index.html'), VITE_INDEX);
+  await writeFile(join(root, 'src/main.ts'), await quickStartBlock('ts'));
+  await cp(PHOTO, join(root, 'public/photo.jpg'));
+  const [install = '', assets = '', ...rest] = (await quickStartBlock('sh')).trim().split('\n');
+  const [, target] = /^npx swinface-assets (\S+)$/.exec(assets) ?? [];
+  const [, packages] = /^npm install (.+)$/.exec(install) ?? [];
+  if (target === undefined || packages === undefined || rest.length > 0) throw new Error(`Not two commands: ${assets}`);
+  await runAssets(folder, root, target);
+  const { build } = await import('vite');
+  await build({ root, logLevel: 'error', build: { chunkSizeWarningLimit: 4000 } });
+  return { out: join(root, 'dist'), installed: packages.split(' ') };
 }
 
 /** Names of the bundlers that {@link bundle} knows. */

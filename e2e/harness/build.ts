@@ -9,14 +9,14 @@ const OUT = here('../../.cache/e2e/harness/');
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
 
 /** Bundles a bare page that holds the SDK as built, for tests of what the example pages do not show. */
-export async function buildHarness(): Promise<void> {
+export async function buildHarness(out: string = OUT): Promise<void> {
   await build({
     configFile: false,
     root: here('.'),
     base: './',
     logLevel: 'warn',
     worker: { format: 'es' },
-    build: { outDir: OUT, emptyOutDir: true, target: 'es2022', modulePreload: false, chunkSizeWarningLimit: 2000 },
+    build: { outDir: out, emptyOutDir: true, target: 'es2022', modulePreload: false, chunkSizeWarningLimit: 2000 },
   });
 }
 

@@ -6,7 +6,7 @@ import { Report } from './report.jsx';
 export default function Page() {
   return (
     <main data-imported={typeof FaceAnalyzer.create}>
-      <SwinFace model="/models/swinface-nano.json" />
+      <SwinFace model="/models/swinface-mobile.json" />
       <Report />
     </main>
   );

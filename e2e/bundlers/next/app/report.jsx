@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 import { FaceAnalyzer } from 'swinface';
 
 async function report() {
-  const analyzer = await FaceAnalyzer.create({ model: '/models/swinface-nano.json' });
+  const analyzer = await FaceAnalyzer.create({ model: '/models/swinface-mobile.json' });
   const photo = await (await fetch('/photo.jpg')).blob();
   const faces = await analyzer.analyze(photo);
   const { engine, thread } = analyzer;
