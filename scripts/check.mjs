@@ -1,7 +1,8 @@
 /** Everything about the code that a tool can judge; each check runs even if one before it failed. */
+import { allFolderCircles } from './lib/folders.mjs';
 import { installModules } from './lib/modules.mjs';
-import { runTool } from './lib/process.mjs';
-import { main, say, since } from './lib/repo.mjs';
+import { run, runTool } from './lib/process.mjs';
+import { inRepo, main, say, since } from './lib/repo.mjs';
 import { checkPackages } from './packages.mjs';
 
 const TYPES = 'types';
@@ -20,6 +21,13 @@ await main(async () => {
     if ((await runTool(bin, args)) === 0) say.done(`${what} (${since(start)})`);
     else failed.push(what);
   }
+  const start = performance.now();
+  const circles = await allFolderCircles();
+  for (const circle of circles) say.note(circle);
+  if (circles.length === 0) say.done(`no folder imports a folder that imports it (${since(start)})`);
+  else failed.push('folders that import each other');
+  if ((await run(process.execPath, [inRepo('scripts/drawings.mjs'), '--check'])) === 0) say.done('drawings of imports');
+  else failed.push('drawings of imports');
   // Types are there by now, unless they do not check.
   if (!failed.includes(TYPES) && (await checkPackages({ types: false })) !== 0)
     failed.push('packages as strangers get them');

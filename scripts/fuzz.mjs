@@ -1,7 +1,7 @@
 /**
  * npm run fuzz -- [--cases 100000] [--first 0]
  *
- * Gives the readers of manifests, safetensors, zip archives and pickles damaged files: `cases` of them in all, numbered
+ * Gives the readers of manifests, safetensors, zip archives, pickles, TFLite and ONNX files damaged ones: `cases` of them in all, numbered
  * from `first` for each reader. The same number is the same file in every run. Exits with 1 if a reader did anything but
  * refuse with a reason or read: another error, damage accepted against a checksum, more than a second, a lot of
  * memory.
@@ -27,7 +27,8 @@ await main(async () => {
   const { fuzz } = await importSource('packages/testing/src/index.ts');
   const { coreTargets } = await importSource('packages/core/test/fuzz/targets.ts');
   const { trainerTargets } = await importSource('packages/trainer/test/fuzz/targets.ts');
-  const targets = [...(await coreTargets()), ...(await trainerTargets())];
+  const { networkFileTargets } = await importSource('packages/trainer/test/fuzz/network-files.ts');
+  const targets = [...(await coreTargets()), ...(await trainerTargets()), ...(await networkFileTargets())];
 
   const share = Math.ceil(cases / targets.length);
   const totals = { cases: 0, refused: 0, accepted: 0, failures: 0 };

@@ -25,18 +25,19 @@ const TYPES = {
   '.woff2': 'font/woff2',
 };
 
-const DEFAULT_HEADERS = {
-  // Nothing may come from, or go to, any other origin: the browser itself keeps the pages' promise.
-  'Content-Security-Policy': [
-    "default-src 'self'",
-    "script-src 'self' 'wasm-unsafe-eval'",
-    "worker-src 'self'",
-    "img-src 'self' blob: data:",
-    "object-src 'none'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
+/** Nothing may come from, or go to, any other origin: the browser itself keeps the pages' promise. */
+export const POLICY = [
+  "default-src 'self'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "img-src 'self' blob: data:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const HEADERS = {
   // No Cross-Origin-Embedder-Policy: it would give TensorFlow.js threads, which it starts from blob: scripts, and those
   // would need a hole in the policy above.
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -83,7 +84,7 @@ function partOf({ method, headers }, etag, size) {
 }
 
 async function answer(root, policy, request, response) {
-  const headersOfAll = policy ? { ...DEFAULT_HEADERS, 'Content-Security-Policy': policy } : DEFAULT_HEADERS;
+  const headersOfAll = { ...HEADERS, 'Content-Security-Policy': policy };
   const reply = (status, headers, text) => {
     response.writeHead(status, { ...headersOfAll, 'Content-Type': 'text/plain; charset=utf-8', ...headers });
     response.end(text);
@@ -135,12 +136,19 @@ const listen = (server, port) =>
 /**
  * Serves a folder on localhost.
  *
- * @param {{ root?: string, policy?: string, port?: number, strictPort?: boolean }} [options] without `strictPort`, a taken port means the next free one;
- *   `policy` is a Content-Security-Policy to answer with instead of the pages' own
+ * @param {{ root?: string, policy?: string, port?: number, strictPort?: boolean, onRequest?: (path: string) => void }} [options] without `strictPort`, a taken port means the next free one;
+ *   `policy` is a Content-Security-Policy to answer with instead of the pages' own; `onRequest` is told of every request
  * @returns {Promise<{ url: string, port: number, close: () => Promise<void> }>}
  */
-export async function serve({ root = SITE, policy, port = portFromEnvironment(), strictPort = false } = {}) {
+export async function serve({
+  root = SITE,
+  policy = POLICY,
+  port = portFromEnvironment(),
+  strictPort = false,
+  onRequest = () => {},
+} = {}) {
   const server = createServer((request, response) => {
+    onRequest(request.url ?? '/');
     answer(root, policy, request, response).catch(() => response.destroy());
   });
   for (let candidate = port; ; candidate += 1) {

@@ -1,5 +1,6 @@
 /** `npm test`: from a fresh clone to the totals of every test. Everything that is needed is installed or built first. */
 import { build } from './build.mjs';
+import { findFirefox, findWebKit } from './lib/browsers.mjs';
 import { findChromium, vulkanEnvironment } from './lib/chromium.mjs';
 import { main, say } from './lib/repo.mjs';
 import { outcome, RUNNERS } from './lib/runners.mjs';
@@ -8,9 +9,16 @@ import { setup } from './setup.mjs';
 await main(async () => {
   await setup();
   const chromium = await findChromium();
-  say.done(`browser tests use ${chromium}`);
+  const firefox = await findFirefox();
+  const webkit = await findWebKit();
+  say.done(`browser tests use ${[chromium, firefox, webkit].filter(Boolean).join(', ')}`);
   await build({ types: false });
-  const env = { CHROMIUM_PATH: chromium, ...(await vulkanEnvironment(chromium)) };
+  const env = {
+    CHROMIUM_PATH: chromium,
+    FIREFOX_PATH: firefox,
+    WEBKIT_DRIVER_PATH: webkit ?? '',
+    ...(await vulkanEnvironment(chromium)),
+  };
   let passed = 0;
   let failed = 0;
   for (const runner of RUNNERS) {

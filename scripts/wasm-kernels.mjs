@@ -1,5 +1,5 @@
 /**
- * Compiles `packages/core/assembly` (AssemblyScript) to `packages/core/src/wasm/kernels.ts` and `kernels-shared.ts`, which
+ * Compiles `packages/core/assembly` (AssemblyScript) to `packages/core/src/executors/wasm/kernels.ts` and `kernels-shared.ts`, which
  * are committed: the packages build without the compiler, and a test fails where they differ.
  */
 import { writeFile } from 'node:fs/promises';
@@ -8,9 +8,9 @@ import { inRepo, isMain, main, say, UserError } from './lib/repo.mjs';
 
 /** Where the compiled kernels lie, and what they are compiled for. */
 export const KERNELS = [
-  { file: 'packages/core/src/wasm/kernels.ts', memory: 'a memory of one thread', options: [] },
+  { file: 'packages/core/src/executors/wasm/kernels.ts', memory: 'a memory of one thread', options: [] },
   {
-    file: 'packages/core/src/wasm/kernels-shared.ts',
+    file: 'packages/core/src/executors/wasm/kernels-shared.ts',
     memory: 'a memory that threads share',
     options: ['--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536', '--enable', 'threads'],
   },

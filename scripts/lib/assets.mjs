@@ -12,7 +12,7 @@ const FOLDERS = [
   ],
   ['node_modules/@tensorflow/tfjs-backend-wasm/dist', 'tfjs', /\.wasm$/],
   ['node_modules/@vladmandic/face-api/demo', 'samples', /^sample\d\.jpg$/],
-  ['models', 'models', /\.(json|safetensors|md)$/],
+  ['models', 'models', /^(swinface|face-locator|blazeface|face-mesh)\b.*\.(json|safetensors|md)$/],
 ];
 
 /** Copies where size or time differ; times are kept so that a second run has nothing to do. */

@@ -3,14 +3,15 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { dirname, join, posix, relative } from 'node:path';
 import { inRepo, UserError } from './repo.mjs';
+import { refuseImportsOf } from './worker-entry.mjs';
 
 /** The packages that the pages are made of, each after those it depends on. */
-export const PAGE_PACKAGES = ['core', 'alignment', 'postprocessing', 'swinface', 'widget'];
+export const PAGE_PACKAGES = ['geometry', 'core', 'alignment', 'postprocessing', 'swinface', 'widget'];
 
 /** What the compiler writes for syntax that browsers lack, such as `using`: bundled, since nobody declares it. */
 const COMPILER_HELPERS = '@oxc-project/runtime';
 
-/** `dist/webgpu/index.js` of the package's exports comes from `src/webgpu/index.ts`. */
+/** `dist/executors/webgpu/index.js` of the package's exports comes from `src/executors/webgpu/index.ts`. */
 function entriesOf(manifest) {
   const targets = Object.values(manifest.exports).flatMap((target) => target.default ?? []);
   return Object.fromEntries(
@@ -74,6 +75,7 @@ const keepFileUrls = (src, entries) => ({
       if (chunk.type !== 'chunk') continue;
       chunk.code = chunk.code.replaceAll(PLACEHOLDER, (_, file) => {
         if (!bundle[file]) throw new UserError(`${chunk.fileName} names ${file}, which is not built`);
+        refuseImportsOf(bundle, file);
         if (importedBy(bundle, file).has(chunk.fileName)) {
           throw new UserError(
             `${chunk.fileName} names ${file}, which imports it: Turbopack waits for ever for such a script`,

@@ -2,6 +2,7 @@ import { cp, mkdir, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { buildServiceWorker } from './offline.mjs';
 import { inRepo } from './repo.mjs';
+import { workerEntries } from './worker-entry.mjs';
 
 const page = (path) => inRepo('examples', path);
 
@@ -20,7 +21,7 @@ export async function buildPages(model) {
     logLevel: 'warn',
     publicDir: 'public',
     define: { __MODEL_URL__: JSON.stringify(model.url), __UNTRAINED__: JSON.stringify(model.untrained) },
-    worker: { format: 'es' },
+    worker: { format: 'es', plugins: () => [workerEntries] },
     build: {
       outDir: inRepo('dist/site'),
       emptyOutDir: true,
@@ -49,7 +50,7 @@ export async function buildEmbed(model) {
     base: '/',
     logLevel: 'warn',
     publicDir: false,
-    worker: { format: 'es' },
+    worker: { format: 'es', plugins: () => [workerEntries] },
     build: {
       outDir: out,
       emptyOutDir: true,

@@ -55,7 +55,7 @@ export async function findLandmarkModel() {
     origin = "MediaPipe's model store";
   }
   if (!bytes) {
-    say.note('no MediaPipe landmark model: faces will be found with the models of @vladmandic/face-api instead');
+    say.note('no MediaPipe landmark model: the pages offer no locator "mediapipe"');
     return undefined;
   }
   await mkdir(inRepo('.cache/models'), { recursive: true });

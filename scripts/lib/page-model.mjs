@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { inRepo, say } from './repo.mjs';
 import { importSource } from './sources.mjs';
 
-const MODEL = 'swinface-nano';
+const MODEL = 'swinface-mobile';
 /** How far the attributes' crop shows more than the face; the trainer's default. */
 const LOOSE_ZOOM = 0.7;
 const FOLDER = 'examples/public/assets/untrained';

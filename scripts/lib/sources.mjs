@@ -3,11 +3,15 @@ import { inRepo } from './repo.mjs';
 /** Tests and scripts read the packages' sources; pages and strangers read their built `dist`. */
 export const SOURCE_ALIASES = [
   {
-    find: /^@swinface\/(alignment|core|postprocessing)\/([\w-]+)$/,
+    find: /^@swinface\/core\/(webgpu|wasm|tfjs|onnx|reference)$/,
+    replacement: inRepo('packages/core/src/executors/$1/index.ts'),
+  },
+  {
+    find: /^@swinface\/(alignment|core|geometry|postprocessing)\/([\w-]+)$/,
     replacement: inRepo('packages/$1/src/$2/index.ts'),
   },
   {
-    find: /^@swinface\/(core|alignment|postprocessing|trainer|testing|widget)$/,
+    find: /^@swinface\/(core|alignment|geometry|postprocessing|trainer|testing|widget)$/,
     replacement: inRepo('packages/$1/src/index.ts'),
   },
   { find: /^@swinface\/widget\/(\w+)$/, replacement: inRepo('packages/widget/src/$1.ts') },

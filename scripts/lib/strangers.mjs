@@ -6,7 +6,18 @@ import { promisify } from 'node:util';
 import { inRepo, UserError } from './repo.mjs';
 
 /** Every package that strangers can install. */
-export const PUBLIC_PACKAGES = ['core', 'alignment', 'postprocessing', 'swinface', 'widget', 'trainer'];
+export const PUBLIC_PACKAGES = [
+  'geometry',
+  'core',
+  'alignment',
+  'postprocessing',
+  'models',
+  'swinface',
+  'widget',
+  'trainer',
+];
+/** Weights: nothing to build. */
+export const DATA_PACKAGES = ['models'];
 const TARBALLS = '.cache/packages';
 
 const execute = promisify(execFile);
@@ -22,24 +33,54 @@ async function npm(cwd, args) {
   }
 }
 
+/** Folder of a public package. */
+export const folderOf = (name) => (DATA_PACKAGES.includes(name) ? inRepo(name) : inRepo('packages', name));
+
 /** package.json of a package, parsed. */
-export const manifestOf = async (name) => JSON.parse(await readFile(inRepo('packages', name, 'package.json'), 'utf8'));
+export const manifestOf = async (name) => JSON.parse(await readFile(join(folderOf(name), 'package.json'), 'utf8'));
+
+/**
+ * Every file that a package.json promises, relative to the package: entries, their types, programs, whole folders.
+ *
+ * @param {{ exports?: Record<string, string | Record<string, string>>, bin?: Record<string, string>, files?: string[] }} manifest
+ * @returns {string[]}
+ */
+export function promisedFiles({ exports = {}, bin = {}, files = [] }) {
+  const targets = Object.values(exports).flatMap((target) =>
+    typeof target === 'string' ? [target] : Object.values(target),
+  );
+  const folders = files.filter((entry) => !/[!*]/.test(entry));
+  return [...targets, ...Object.values(bin), ...folders].map((path) => path.replace(/^\.\//, ''));
+}
+
+/** What a package.json promises and a tarball lacks; a folder counts as there once it holds a file. */
+const missingFiles = (manifest, packed) =>
+  promisedFiles(manifest).filter((path) => !packed.some((file) => file === path || file.startsWith(`${path}/`)));
 
 /**
  * Packs built packages as they would be published.
  *
  * @param {readonly string[]} [names] folders of the packages; all public ones by default
+ * @param {{ types?: boolean }} [options] without `types`, the .d.ts files need not be there: what is packed is only run
  * @returns {Promise<Map<string, string>>} tarballs by the name of their folder
+ * @throws {UserError} naming what a package.json promises and the tarball does not hold
  */
-export async function packPackages(names = PUBLIC_PACKAGES) {
+export async function packPackages(names = PUBLIC_PACKAGES, { types = true } = {}) {
   const folder = inRepo(TARBALLS);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
+  // One npm for all of them: its start takes longer than its work.
+  const args = ['pack', '--json', '--ignore-scripts', '--silent', '--pack-destination', folder, ...names.map(folderOf)];
+  const reports = Object.values(JSON.parse(await npm(inRepo(), args)));
   const tarballs = new Map();
   for (const name of names) {
-    const args = ['pack', '--json', '--ignore-scripts', '--silent', '--pack-destination', folder];
-    const report = Object.values(JSON.parse(await npm(inRepo('packages', name), args)));
-    tarballs.set(name, join(folder, report[0].filename));
+    const manifest = await manifestOf(name);
+    const report = reports.find((entry) => entry.name === manifest.name);
+    if (!report) throw new UserError(`npm pack says nothing of ${name}.`);
+    const packed = report.files.map(({ path }) => path);
+    const missing = missingFiles(manifest, packed).filter((path) => types || !path.endsWith('.d.ts'));
+    if (missing.length > 0) throw new UserError(`The tarball of ${name} lacks ${missing.join(', ')}. Build it first.`);
+    tarballs.set(name, join(folder, report.filename));
   }
   return tarballs;
 }
