@@ -20,13 +20,15 @@ await main(async () => {
     ...(await vulkanEnvironment(chromium)),
   };
   let passed = 0;
-  let failed = 0;
+  const failures = [];
   for (const runner of RUNNERS) {
     say.step(`Running ${runner.name}`);
     const totals = await outcome(runner, env);
     passed += totals.passed;
-    failed += totals.failed;
+    failures.push(...totals.failures);
   }
-  console.log(`\n${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  // Once more at the end, because a runner's own words stand thousands of lines further up.
+  for (const failure of failures) say.fail(failure);
+  console.log(`\n${passed} passed, ${failures.length} failed`);
+  return failures.length === 0 ? 0 : 1;
 });

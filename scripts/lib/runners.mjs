@@ -1,25 +1,21 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { runTool } from './process.mjs';
 import { inRepo, say, since } from './repo.mjs';
+import { VITEST_REPORT } from './vitest-report.mjs';
 
 const REPORTS = '.cache/test';
 
-/** @typedef {{ passed: number, failed: number, skipped: number }} Totals */
+/** @typedef {{ passed: number, skipped: number, failures: string[] }} Totals */
 
-/** The runners: how each is started, and how its own report is read. */
+/** The runners: how each is started, and how its report is read. */
 export const RUNNERS = [
   {
     name: 'Vitest',
     bin: 'vitest/vitest.mjs',
-    args: ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${REPORTS}/vitest.json`],
-    report: `${REPORTS}/vitest.json`,
+    args: ['run', '--reporter=default', '--reporter=./scripts/lib/vitest-report.mjs'],
+    report: VITEST_REPORT,
     /** @returns {Totals} */
-    totals: (report) => ({
-      passed: report.numPassedTests,
-      // A file that does not load has no tests to fail; it is a failure all the same.
-      failed: report.numFailedTests + report.testResults.filter(isBrokenFile).length,
-      skipped: report.numPendingTests + report.numTodoTests,
-    }),
+    totals: (report) => report,
   },
   {
     name: 'Playwright',
@@ -27,46 +23,51 @@ export const RUNNERS = [
     args: ['test', '--config', 'e2e/playwright.config.ts'],
     report: `${REPORTS}/playwright.json`,
     /** @returns {Totals} */
-    totals: ({ stats, errors }) => ({
+    totals: ({ stats, errors, suites }) => ({
       passed: stats.expected,
-      failed: stats.unexpected + stats.flaky + errors.length,
       skipped: stats.skipped,
+      failures: [...errors.map(({ message }) => message), ...suites.flatMap(failuresOf)],
     }),
   },
 ];
 
-const isBrokenFile = ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0;
+/** Tests of a suite of Playwright's that failed, or passed only when they were tried again. */
+const failuresOf = ({ specs = [], suites = [] }) => [
+  ...specs.flatMap(({ file, title, tests }) =>
+    tests
+      .filter(({ status }) => status === 'unexpected' || status === 'flaky')
+      .map(({ projectName, results }) => {
+        const messages = results.flatMap(({ errors }) => errors.map(({ message }) => message));
+        return `[${projectName}] ${file} > ${title}: ${messages.join('\n')}`;
+      }),
+  ),
+  ...suites.flatMap(failuresOf),
+];
 
 /**
  * Runs one runner to its end.
  *
  * @param {Record<string, string>} env added to the environment
- * @param {string[]} [more] further arguments, such as the tests to run
  * @returns {Promise<Totals>} with a failure more where the runner crashed, reported nothing, or ran no test
  */
-export async function outcome({ name, bin, args, report, totals }, env, more = []) {
+export async function outcome({ name, bin, args, report, totals }, env) {
   await mkdir(inRepo(REPORTS), { recursive: true });
   await rm(inRepo(report), { force: true });
   const start = performance.now();
-  const code = await runTool(bin, [...args, ...more], { env });
-  let counted;
+  const code = await runTool(bin, args, { env });
+  let counted = { passed: 0, skipped: 0, failures: [] };
+  let fault;
   try {
     counted = totals(JSON.parse(await readFile(inRepo(report), 'utf8')));
+    if (counted.passed + counted.failures.length === 0) fault = 'ran no test';
+    else if (code !== 0 && counted.failures.length === 0) fault = `reported no failure but exited with ${code}`;
   } catch {
-    say.fail(`${name} left no report (exit code ${code})`);
-    return { passed: 0, failed: 1, skipped: 0 };
+    fault = `left no report (exit code ${code})`;
   }
-  const { passed, failed, skipped } = counted;
-  if (passed + failed === 0) {
-    say.fail(`${name} ran no test`);
-    return { ...counted, failed: 1 };
-  }
-  if (code !== 0 && failed === 0) {
-    say.fail(`${name} reported no failed test but exited with ${code}`);
-    return { ...counted, failed: 1 };
-  }
-  const line = `${name}: ${passed} passed, ${failed} failed, ${skipped} skipped in ${since(start)}`;
-  if (failed === 0) say.done(line);
+  const { passed, skipped } = counted;
+  const failures = fault ? [...counted.failures, `${name} ${fault}`] : counted.failures;
+  const line = `${name}: ${passed} passed, ${failures.length} failed, ${skipped} skipped in ${since(start)}`;
+  if (failures.length === 0) say.done(line);
   else say.fail(line);
-  return counted;
+  return { passed, skipped, failures };
 }
