@@ -36,6 +36,33 @@ const two = (
   ...extra,
 });
 
+interface Sliding {
+  readonly pads?: number[];
+  readonly strides?: number[];
+  readonly group?: number;
+}
+
+/** Shape of the maps that a window makes of maps [B, C, H, W]. */
+function windowed(map: number[], kernel: number[], { pads = [0, 0, 0, 0], strides = [1, 1] }: Sliding): number[] {
+  const [faces, channels, ...sides] = map as [number, number, number, number];
+  const out = sides.map((side, axis) => {
+    const borders = (pads[axis] as number) + (pads[axis + 2] as number);
+    return Math.floor((side + borders - (kernel[axis] as number)) / (strides[axis] as number)) + 1;
+  });
+  return [faces, channels, ...out];
+}
+
+const convolution = (name: string, map: number[], kernel: number[], attributes: Sliding): Case => ({
+  name: `Conv ${name}`,
+  covers: ['Conv'],
+  shapes: [map, kernel, [kernel[0] as number]],
+  build: (graph, inputs) => {
+    const [faces, , height, width] = windowed(map, kernel.slice(2), attributes) as [number, number, number, number];
+    const shape = [faces, kernel[0] as number, height, width];
+    return graph.emit('Conv', inputs, shape, { kernel_shape: kernel.slice(2), ...attributes });
+  },
+});
+
 const CASES: readonly Case[] = [
   ...(['Add', 'Sub', 'Mul'] as const).flatMap((op) => {
     const build = { Add: p.add, Sub: p.sub, Mul: p.mul }[op];
@@ -138,6 +165,50 @@ const CASES: readonly Case[] = [
     [2, 3],
     [2, 4],
   ]),
+  ...[
+    { name: '3x3', map: [2, 2, 4, 5], kernel: [3, 2, 3, 3], pads: [1, 1, 1, 1] },
+    { name: '1x1', map: [2, 3, 4, 5], kernel: [5, 3, 1, 1] },
+    { name: '1x1 of stride 2', map: [2, 3, 5, 4], kernel: [2, 3, 1, 1], strides: [2, 2] },
+    { name: 'depthwise 3x3', map: [2, 4, 5, 5], kernel: [4, 1, 3, 3], pads: [1, 1, 1, 1], group: 4 },
+    {
+      name: 'depthwise 5x5 of stride 2',
+      map: [1, 3, 8, 7],
+      kernel: [3, 1, 5, 5],
+      pads: [1, 2, 2, 1],
+      strides: [2, 2],
+      group: 3,
+    },
+    { name: 'two groups', map: [2, 4, 4, 5], kernel: [6, 2, 3, 2], pads: [1, 0, 0, 1], group: 2 },
+    {
+      name: 'stride 2 with asymmetric padding',
+      map: [2, 2, 6, 7],
+      kernel: [3, 2, 3, 3],
+      pads: [0, 0, 1, 1],
+      strides: [2, 2],
+    },
+    { name: 'whole map', map: [2, 3, 4, 4], kernel: [3, 1, 4, 4], group: 3 },
+  ].map(({ name, map, kernel, ...attributes }) => convolution(name, map, kernel, attributes)),
+  ...[
+    { name: '2x2', map: [2, 3, 4, 6], kernel: [2, 2], strides: [2, 2] },
+    { name: 'overlapping, with borders', map: [1, 2, 6, 5], kernel: [3, 3], strides: [2, 2], pads: [1, 1, 0, 1] },
+  ].map(
+    ({ name, map, kernel, ...attributes }): Case => ({
+      name: `MaxPool ${name}`,
+      covers: ['MaxPool'],
+      shapes: [map],
+      build: (graph, [x]) =>
+        graph.emit('MaxPool', [x as OnnxValue], windowed(map, kernel, attributes), {
+          kernel_shape: kernel,
+          ...attributes,
+        }),
+    }),
+  ),
+  two('PRelu', p.prelu, [[2, 3, 4], [4]]),
+  two('PRelu', p.prelu, [
+    [2, 3, 4, 2],
+    [3, 1, 1],
+  ]),
+  one('Pad', (graph, x) => graph.emit('Pad', [x, graph.integers([0, 1, 0, 0, 2, 3])], [3, 7, 8])),
   one('Identity', (graph, x) => graph.emit('Identity', [x], x.shape)),
   one('a value used twice', (graph, x) => p.mul(graph, p.exp(graph, x), p.sigmoid(graph, x)), { covers: [] }),
 ];
@@ -172,15 +243,21 @@ describe('every rule agrees with finite differences', () => {
       const loss = p.reduceSum(graph, p.mul(graph, y, weight), axes);
       const gradients = differentiate(graph, loss, inputs);
       const values = shapes.map((shape) => tensor(shape, () => random.uniform(...range)));
-      const run = (at: readonly Tensor64[]) =>
-        evaluate(graph, new Map([['weights', weights], ...at.map((value, index) => [`x${index}`, value] as const)]));
+      const run = (at: readonly Tensor64[], last?: string) =>
+        evaluate(
+          graph,
+          new Map([['weights', weights], ...at.map((value, index) => [`x${index}`, value] as const)]),
+          last,
+        );
       const computed = run(values);
-      finiteDifference((at) => run(at).get(loss.name)?.data[0] as number, values).forEach((expected, index) => {
-        const actual = computed.get(gradients[index]?.name ?? '');
-        expect(actual?.shape).toEqual(shapes[index]);
-        // Float64 throughout; constants of the graph are stored in float32 (6e-8 relative).
-        expectAllClose(actual?.data ?? [], expected, { atol: 2e-7, rtol: 2e-7, label: `input ${index}` });
-      });
+      finiteDifference((at) => run(at, loss.name).get(loss.name)?.data[0] as number, values).forEach(
+        (expected, index) => {
+          const actual = computed.get(gradients[index]?.name ?? '');
+          expect(actual?.shape).toEqual(shapes[index]);
+          // Float64 throughout; constants of the graph are stored in float32 (6e-8 relative).
+          expectAllClose(actual?.data ?? [], expected, { atol: 2e-7, rtol: 2e-7, label: `input ${index}` });
+        },
+      );
     },
   );
 

@@ -133,6 +133,79 @@ function layerNormalization([x, weight, bias]: readonly Tensor64[], epsilon: num
   return [y, mean, inverse];
 }
 
+/** Calls `visit` for every entry of a window that lies on a map [B, C, H, W], with its place in the window. */
+function eachTap(
+  attributes: OnnxNode['attributes'],
+  [row, column]: readonly [number, number],
+  [, , height, width]: readonly number[],
+  visit: (y: number, x: number, dy: number, dx: number) => void,
+): void {
+  const [kernelHeight, kernelWidth] = attributes.kernel_shape as [number, number];
+  const [down, across] = (attributes.strides ?? [1, 1]) as [number, number];
+  const [top, left] = (attributes.pads ?? [0, 0]) as [number, number];
+  for (let dy = 0; dy < kernelHeight; dy++) {
+    for (let dx = 0; dx < kernelWidth; dx++) {
+      const y = row * down + dy - top;
+      const x = column * across + dx - left;
+      if (y >= 0 && y < (height as number) && x >= 0 && x < (width as number)) visit(y, x, dy, dx);
+    }
+  }
+}
+
+function conv(
+  x: Tensor64,
+  kernel: Tensor64,
+  bias: Tensor64 | undefined,
+  attributes: OnnxNode['attributes'],
+  shape: readonly number[],
+): Tensor64 {
+  const [outputs, inputs] = kernel.shape as [number, number];
+  const perGroup = outputs / ((attributes.group ?? 1) as number);
+  return generate(shape, ([face = 0, output = 0, row = 0, column = 0]) => {
+    const first = Math.floor(output / perGroup) * inputs;
+    let sum = bias?.data[output] ?? 0;
+    for (let channel = 0; channel < inputs; channel++) {
+      eachTap(attributes, [row, column], x.shape, (y, across, dy, dx) => {
+        sum += element(x, [face, first + channel, y, across]) * element(kernel, [output, channel, dy, dx]);
+      });
+    }
+    return sum;
+  });
+}
+
+/** Each entry of x scatters its kernel. */
+function convTranspose(
+  x: Tensor64,
+  kernel: Tensor64,
+  attributes: OnnxNode['attributes'],
+  shape: readonly number[],
+): Tensor64 {
+  const [inputs, outputs] = kernel.shape as [number, number];
+  const perGroup = inputs / ((attributes.group ?? 1) as number);
+  const [, channels = 0, height = 0, width = 0] = shape;
+  const out = tensor(shape, () => 0);
+  x.data.forEach((value, index) => {
+    const [face = 0, channel = 0, row = 0, column = 0] = coordinates(index, x.shape);
+    for (let output = 0; output < outputs; output++) {
+      const to = Math.floor(channel / perGroup) * outputs + output;
+      eachTap(attributes, [row, column], shape, (y, across, dy, dx) => {
+        const place = ((face * channels + to) * height + y) * width + across;
+        out.data[place] = (out.data[place] as number) + value * element(kernel, [channel, output, dy, dx]);
+      });
+    }
+  });
+  return out;
+}
+
+const maxPool = (x: Tensor64, attributes: OnnxNode['attributes'], shape: readonly number[]): Tensor64 =>
+  generate(shape, ([face = 0, channel = 0, row = 0, column = 0]) => {
+    let most = Number.NEGATIVE_INFINITY;
+    eachTap(attributes, [row, column], x.shape, (y, across) => {
+      most = Math.max(most, element(x, [face, channel, y, across]));
+    });
+    return most;
+  });
+
 function evaluateNode({ op, attributes, outputs }: OnnxNode, inputs: readonly Tensor64[]): Tensor64[] {
   const [x, y, z] = inputs as [Tensor64, Tensor64, Tensor64];
   const shape = outputs[0]?.shape ?? [];
@@ -185,12 +258,15 @@ function evaluateNode({ op, attributes, outputs }: OnnxNode, inputs: readonly Te
         ),
       ];
     case 'Slice': {
-      const along = (inputs[3] as Tensor64).data[0];
+      const [, starts, , axes, steps] = inputs.map(numbers);
       return [
         generate(shape, (at) =>
           element(
             x,
-            at.map((c, i) => (i === along ? c + (y.data[0] as number) : c)),
+            at.map((c, i) => {
+              const along = axes?.indexOf(i) ?? -1;
+              return along === -1 ? c : (starts?.[along] as number) + c * (steps?.[along] ?? 1);
+            }),
           ),
         ),
       ];
@@ -212,7 +288,7 @@ function evaluateNode({ op, attributes, outputs }: OnnxNode, inputs: readonly Te
       return [
         generate(shape, (at) => {
           const from = at.map((c, i) => c - (y.data[i] as number));
-          return from.every((c, i) => c >= 0 && c < (x.shape[i] as number)) ? element(x, from) : 0;
+          return from.every((c, i) => c >= 0 && c < (x.shape[i] as number)) ? element(x, from) : (z?.data[0] ?? 0);
         }),
       ];
     case 'Concat':
@@ -231,18 +307,31 @@ function evaluateNode({ op, attributes, outputs }: OnnxNode, inputs: readonly Te
           );
         }),
       ];
+    case 'PRelu':
+      return [generate(shape, (at) => Math.max(0, element(x, at)) + element(y, at) * Math.min(0, element(x, at)))];
+    case 'Conv':
+      return [conv(x, y, z, attributes, shape)];
+    case 'ConvTranspose':
+      return [convTranspose(x, y, attributes, shape)];
+    case 'MaxPool':
+      return [maxPool(x, attributes, shape)];
     default:
       throw new Error(`The evaluator does not know ${op}`);
   }
 }
 
-/** Every value of a graph in float64, by the definitions of the ONNX operators. */
-export function evaluate(graph: OnnxGraph, inputs: ReadonlyMap<string, Tensor64>): ReadonlyMap<string, Tensor64> {
+/** Every value of a graph, or all up to `last`, in float64, by the definitions of the ONNX operators. */
+export function evaluate(
+  graph: OnnxGraph,
+  inputs: ReadonlyMap<string, Tensor64>,
+  last?: string,
+): ReadonlyMap<string, Tensor64> {
   const values = new Map(inputs);
   for (const [name, { data, shape }] of graph.constants) {
     values.set(name, { shape, data: Float64Array.from(data, Number) });
   }
   for (const node of graph.nodes) {
+    if (last !== undefined && values.has(last)) break;
     const given = node.inputs.map(({ name }) => {
       const value = values.get(name);
       if (!value) throw new Error(`${node.op} reads ${name}, which nothing has computed`);
