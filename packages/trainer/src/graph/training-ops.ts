@@ -63,7 +63,7 @@ export class TrainingOps extends OnnxOps {
   }
 
   override linear(x: V, weights: LinearWeights<V>): V {
-    if (weights.weight.shape.length !== 2) return super.linear(x, weights);
+    if (weights.weight.shape.length !== 2 || this.isMap(x)) return super.linear(x, weights);
     const normalized = this.#normalized.get(x.name);
     if (normalized) return this.#linearOfNormal(normalized, weights);
     const { weight, bias } = weights;

@@ -270,6 +270,11 @@ export class OnnxOps implements Ops<OnnxValue> {
     return x;
   }
 
+  /** Whether tokens were made from the map of a convolutional network, so that what follows can read that. */
+  protected isMap(x: V): boolean {
+    return this.#maps.has(x.name);
+  }
+
   /** [B, H*W, C] -> [B, C, H, W] */
   #map(x: V, [height, width]: readonly [number, number]): V {
     const known = this.#maps.get(x.name);
