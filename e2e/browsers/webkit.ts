@@ -4,6 +4,8 @@ import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { asyncScript, end, eventually, SCRIPT_TIMEOUT, type Session, unwrap } from './session.js';
 
+/** Milliseconds for a new session, or for its end: three tries take less than a test's hooks may. */
+const START_TIMEOUT = 60_000;
 /** Where Debian keeps WebKitGTK's own small browser, by architecture. */
 const LIBRARIES = '/usr/lib';
 
@@ -17,15 +19,17 @@ export interface WebKitOptions {
 }
 
 /**
- * Starts WebKitGTK's MiniBrowser on a screen of its own, and speaks W3C WebDriver with it. Tries twice: on a machine that
- * was busy its driver has given up on a browser that was slow to start.
+ * Starts WebKitGTK's MiniBrowser on a screen of its own, and speaks W3C WebDriver with it. Tries three times: on a busy
+ * machine its driver has given up on a browser that was slow to start, and has waited for one that never came.
  */
 export async function openWebKit(options: WebKitOptions): Promise<Session> {
-  try {
-    return await startWebKit(options);
-  } catch (error) {
-    console.warn('WebKitGTK did not start, and is tried once more:', error);
-    return startWebKit(options);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startWebKit(options);
+    } catch (error) {
+      if (tries === 3) throw error;
+      console.warn('WebKitGTK did not start, and is tried once more:', error);
+    }
   }
 }
 
@@ -37,11 +41,11 @@ async function startWebKit({ path, proxy, size = [1440, 960] }: WebKitOptions): 
   const port = await freePort();
   let driver: ReturnType<typeof spawn> | undefined;
   let session: string | undefined;
-  const call = async (method: string, address: string, body?: unknown): Promise<unknown> => {
+  const call = async (method: string, address: string, body?: unknown, patience = SCRIPT_TIMEOUT): Promise<unknown> => {
     const response = await fetch(`http://127.0.0.1:${port}${address}`, {
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(SCRIPT_TIMEOUT),
+      signal: AbortSignal.timeout(patience),
     });
     const { value } = (await response.json()) as { value: unknown };
     if (response.ok) return value;
@@ -49,7 +53,7 @@ async function startWebKit({ path, proxy, size = [1440, 960] }: WebKitOptions): 
     throw new Error(`WebKit: ${error}: ${message}`);
   };
   const close = async () => {
-    if (session) await call('DELETE', session).catch(() => undefined);
+    if (session) await call('DELETE', session, undefined, START_TIMEOUT).catch(() => undefined);
     if (driver) await end(driver);
     await end(screen);
   };
@@ -68,17 +72,22 @@ async function startWebKit({ path, proxy, size = [1440, 960] }: WebKitOptions): 
         WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
       },
     });
-    await eventually('The start of WebKitWebDriver', async () => (await call('GET', '/status')) ?? undefined);
-    const { sessionId, capabilities } = (await call('POST', '/session', {
-      capabilities: {
-        alwaysMatch: {
-          'webkitgtk:browserOptions': { binary: await miniBrowser(), args: ['--automation'] },
-          ...(proxy === undefined
-            ? {}
-            : { proxy: { proxyType: 'manual', httpProxy: proxy, sslProxy: proxy, noProxy: ['localhost'] } }),
-        },
-      },
-    })) as { sessionId: string; capabilities: { browserVersion: string } };
+    await eventually(
+      'The start of WebKitWebDriver',
+      async () => (await call('GET', '/status', undefined, START_TIMEOUT)) ?? undefined,
+    );
+    const wanted = {
+      'webkitgtk:browserOptions': { binary: await miniBrowser(), args: ['--automation'] },
+      ...(proxy === undefined
+        ? {}
+        : { proxy: { proxyType: 'manual', httpProxy: proxy, sslProxy: proxy, noProxy: ['localhost'] } }),
+    };
+    const { sessionId, capabilities } = (await call(
+      'POST',
+      '/session',
+      { capabilities: { alwaysMatch: wanted } },
+      START_TIMEOUT,
+    )) as { sessionId: string; capabilities: { browserVersion: string } };
     const at = `/session/${sessionId}`;
     session = at;
     await call('POST', `${at}/timeouts`, { script: SCRIPT_TIMEOUT, pageLoad: SCRIPT_TIMEOUT });

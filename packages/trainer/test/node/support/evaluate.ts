@@ -88,18 +88,33 @@ function reduce(op: string, x: Tensor64, axes: readonly number[]): Tensor64 {
 }
 
 function matMul(a: Tensor64, b: Tensor64, shape: readonly number[]): Tensor64 {
-  const inner = a.shape[a.shape.length - 1] as number;
-  return generate(shape, (at) => {
-    const row = [...at];
-    const column = [...at];
-    let sum = 0;
-    for (let k = 0; k < inner; k++) {
-      row[at.length - 1] = k;
-      column[at.length - 2] = k;
-      sum += element(a, row) * element(b, column);
+  const [rows, inner] = a.shape.slice(-2) as [number, number];
+  const columns = shape[shape.length - 1] as number;
+  const out = tensor(shape, () => 0);
+  const leading = shape.slice(0, -2);
+  // Where the matrix of a broadcast batch begins.
+  const start = ({ shape }: Tensor64, at: readonly number[]) => {
+    const own = shape.slice(0, -2);
+    const from = at.length - own.length;
+    const index = own.reduce((sum, side, axis) => sum * side + (side === 1 ? 0 : (at[from + axis] as number)), 0);
+    return index * size(shape.slice(-2));
+  };
+  for (let batch = 0; batch < size(leading); batch++) {
+    const at = coordinates(batch, leading);
+    const left = start(a, at);
+    const right = start(b, at);
+    for (let row = 0; row < rows; row++) {
+      const to = (batch * rows + row) * columns;
+      for (let k = 0; k < inner; k++) {
+        const factor = a.data[left + row * inner + k] as number;
+        for (let column = 0; column < columns; column++) {
+          out.data[to + column] =
+            (out.data[to + column] as number) + factor * (b.data[right + k * columns + column] as number);
+        }
+      }
     }
-    return sum;
-  });
+  }
+  return out;
 }
 
 const swap = (x: Tensor64): Tensor64 => generate([...x.shape].reverse(), ([i, j]) => element(x, [j ?? 0, i ?? 0]));
