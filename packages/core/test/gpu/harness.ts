@@ -40,10 +40,16 @@ export function rounded(name: string, tensor: HostTensor, storage: Storage): Hos
 }
 
 /** What the reference makes of a piece, with weights as they are stored. */
-export function referenceOf(piece: Piece, input: HostTensor, storage: Storage = 'f32'): Float64Array {
+export const referenceOf = (piece: Piece, input: HostTensor, storage: Storage = 'f32'): Float64Array =>
+  inReference(piece, input, storage).data;
+
+/** Shape of what a piece makes. */
+export const shapeOf = (piece: Piece, input: HostTensor): readonly number[] => inReference(piece, input, 'f32').shape;
+
+function inReference(piece: Piece, input: HostTensor, storage: Storage) {
   const weight = (name: string, shape: readonly number[]) =>
     toReference(rounded(name, weightOf(name, shape, storage), storage));
-  return piece(new ReferenceOps(), toReference(input), weight).data;
+  return piece(new ReferenceOps(), toReference(input), weight);
 }
 
 /** The kernels of a piece. */
@@ -71,14 +77,39 @@ export async function runPiece(
   { faces = maxFaces, storage = 'f32', variant = '' }: PieceOptions = {},
 ): Promise<Float32Array> {
   const plan = planOf(piece, input.shape, maxFaces, storage);
+  const [output] = await runPlan(device, plan, input, [faces], variant);
+  return output as Float32Array;
+}
+
+/** The same for several numbers of faces, the last of which the buffers are made for: compiled once, run one after another. */
+export const runCounts = (
+  device: GPUDevice,
+  piece: Piece,
+  input: HostTensor,
+  counts: readonly number[],
+  variant: string,
+): Promise<Float32Array[]> => runPlan(device, planOf(piece, input.shape, counts.at(-1) ?? 1), input, counts, variant);
+
+async function runPlan(
+  device: GPUDevice,
+  plan: Plan,
+  input: HostTensor,
+  counts: readonly number[],
+  variant: string,
+): Promise<Float32Array[]> {
   const program = await Program.compile(device, plan, prefer(device, variant));
+  const runs: Float32Array[] = [];
   try {
     const write = () => device.queue.writeBuffer(program.input, 0, Float32Array.from(input.data));
-    const [output] = await program.run(faces, write);
-    return output ?? new Float32Array();
+    for (const faces of counts) {
+      const [output] = await program.run(faces, write);
+      if (!output) throw new Error('A piece has one output.');
+      runs.push(output.slice());
+    }
   } finally {
     program.dispose();
   }
+  return runs;
 }
 
 /** Input numbers in [-1, 1) times `scale`, plus `offset`. */
