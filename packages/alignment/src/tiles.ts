@@ -37,7 +37,8 @@ const OVERLAP = 4 / 3;
  */
 export function planTiles(width: number, height: number, smallestFace: number, tile: TileSize): TileLevel[] {
   const coarsest = (tile.side - 2 * tile.border) / Math.max(width, height);
-  const finest = Math.min(tile.smallestFace / smallestFace, 1);
+  // A strip shows too little of a face that is twice as large as it is wide.
+  const finest = smallestFace >= 2 * Math.min(width, height) ? 0 : Math.min(tile.smallestFace / smallestFace, 1);
   const levels: TileLevel[] = [];
   for (let scale = finest; scale > coarsest; scale /= 2) levels.unshift(level(width, height, scale, tile));
   levels.unshift(level(width, height, coarsest, tile));

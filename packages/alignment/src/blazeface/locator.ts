@@ -83,6 +83,8 @@ export class BlazeFaceLocator implements FaceLocator {
       const faces = previous
         ? await this.#landmarks(image, previous.map(fromPrevious), breather)
         : await this.#search(image, smallestSide(image, smallestFace, SMALLEST_SHARE), breather);
+      // Given up during the last of the runs, which nothing waits behind.
+      signal?.throwIfAborted();
       return onceEach(faces).sort((a, b) => b.box.width * b.box.height - a.box.width * a.box.height);
     });
   }

@@ -61,6 +61,11 @@ describe('planTiles', () => {
     for (const { scale } of planTiles(1000, 1000, 2, TILE)) expect(scale).toBeLessThanOrEqual(1);
   });
 
+  it('looks once at a strip that no face fits into', () => {
+    expect(planTiles(40_000, 10, 20, TILE)).toHaveLength(1);
+    expect(planTiles(40_000, 11, 20, TILE).length).toBeGreaterThan(1);
+  });
+
   it('looks at a large picture with a coarse wish once', () => {
     expect(planTiles(6000, 4000, 2000, TILE)).toHaveLength(1);
   });
