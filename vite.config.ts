@@ -5,11 +5,12 @@ import { firefoxProvider } from './e2e/browsers/provider.js';
 import { inRepo } from './scripts/lib/repo.mjs';
 import { SOURCE_ALIASES } from './scripts/lib/sources.mjs';
 
-/** Tests on a GPU that bring what only Node has, stand-ins for browsers among it. */
+/** Tests on a GPU that bring what only Node has, stand-ins for browsers among it, and the one that is long enough once. */
 const NODE_ALONE = [
   'packages/trainer/**',
   'packages/swinface/**',
   'packages/core/test/gpu/arrivals.test.ts',
+  'packages/core/test/gpu/swinface-t.test.ts',
   'packages/core/test/gpu/tfjs-webgpu.test.ts',
   'packages/core/test/gpu/validation.test.ts',
 ];

@@ -6,7 +6,7 @@ import { refusingProxy } from './proxy.js';
 
 const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-mobile.json`;
 /** Longer than anything here waits before it does something by itself; libraries' usage reports come by the minute. */
-const STREAM_SECONDS = 90;
+const STREAM_SECONDS = 65;
 /** What is sent on leaving is sent by then. */
 const SILENCE_AFTER_MS = 3000;
 

@@ -47,20 +47,6 @@ test('swinface-nano: both golden faces, all outputs and levels', async () => {
   expect(engine.description).toMatch(/^WebGPU \(.+\)$/);
 });
 
-test('swinface-t: the first golden face, in at most 100 dispatches', async () => {
-  const expected = await golden('swinface-t');
-  const selection = selectOutputs(expected.config);
-  const network = networkOf(selection, { levels: true });
-  using engine = await WebGpuEngine.compile({ device, network, weights: expected.weights, maxFaces: 1 });
-  const lines = compareWithGolden(expected, selection, await engine.run(expected.input.data.subarray(0, FACE), 1));
-  expect(lines).toHaveLength(43 + 4);
-  for (const line of lines) expect(line, line.output).toMatchObject({ passed: true });
-  const worst = lines.reduce((a, b) => (a.max > b.max ? a : b));
-  const embedding = lines.find(({ output }) => output === RECOGNITION);
-  console.log(`swinface-t: ${worst.output} differs most, by ${worst.max}; cosine ${embedding?.cosine}`);
-  expect(engine.statistics.dispatches).toBeLessThanOrEqual(100);
-});
-
 test.each([
   // Cosines are the bars of the design; measured: see the decision on storage and tuning.
   { storage: 'f16', bar: 0.9999, bytes: 0.55 },
