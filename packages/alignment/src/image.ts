@@ -2,7 +2,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { DisposedError } from '@swinface/core';
 import { untilAborted } from '@swinface/core/internal';
-import { type Box, type WorkingLimits, workingSize } from '@swinface/geometry';
+import {
+  type Box,
+  isBranded,
+  isObject,
+  requireInput,
+  requireNumbers,
+  type WorkingLimits,
+  workingSize,
+} from '@swinface/geometry';
 import { readableCanvas } from './canvas.js';
 import { type CapturedPixels, capturePixels, type DecodedPixels, sizeOfPixels } from './sources/capture.js';
 import { isKind, type PixelSource } from './sources/kinds.js';
@@ -78,6 +86,7 @@ export class UprightImage implements Disposable {
    * @throws {InvalidInputError} if it is no image, is broken, empty, not ready, closed, or may not be read (cross-origin)
    */
   static async from(source: Exclude<ImageSource, UprightImage>, options: DecodeOptions = {}): Promise<UprightImage> {
+    requireDecodeOptions(options);
     options.signal?.throwIfAborted();
     using captured = UprightImage.capture(source);
     await untilAborted(captured.ready, options.signal);
@@ -108,6 +117,7 @@ export class UprightImage implements Disposable {
       ready,
       file: isKind('Blob', source) || isKind('File', source) ? source : undefined,
       async decode(options = {}) {
+        requireDecodeOptions(options);
         options.signal?.throwIfAborted();
         if (!open) throw new DisposedError('This picture was disposed, or decoded already.');
         open = false;
@@ -154,11 +164,17 @@ export class UprightImage implements Disposable {
    * `postMessage`; disposing the image closes it.
    *
    * @param size of the source in pixels, upright
+   * @throws {InvalidInputError} if these are no pixels, or the size is not above 0
    */
   static adopt(
     pixels: ImageBitmap | VideoFrame,
-    { width, height }: { readonly width: number; readonly height: number },
+    size: { readonly width: number; readonly height: number },
   ): UprightImage {
+    const usable = isKind('ImageBitmap', pixels) || isKind('VideoFrame', pixels);
+    requireInput(usable, 'The argument "pixels"', 'an ImageBitmap or a VideoFrame', pixels);
+    requireNumbers('The argument "size"', size, ['width', 'height']);
+    const { width, height } = size;
+    requireInput(width > 0 && height > 0, 'The argument "size"', 'sides above 0', size);
     return new UprightImage(pixels, width, height);
   }
 
@@ -167,8 +183,11 @@ export class UprightImage implements Disposable {
    *
    * @param box whole numbers, in pixels of the working copy
    * @throws {DisposedError} after `dispose`
+   * @throws {InvalidInputError} if the box is no box, or holds no pixel
    */
   readPixels(box: Box): ImageData {
+    requireNumbers('The argument "box"', box, ['x', 'y', 'width', 'height']);
+    requireInput(box.width >= 1 && box.height >= 1, 'The argument "box"', 'a box of one pixel or more', box);
     if (this.#disposed) throw new DisposedError('This UprightImage was disposed.');
     const context = readableCanvas(box.width, box.height);
     context.drawImage(this.pixels, -box.x, -box.y);
@@ -185,6 +204,13 @@ export class UprightImage implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** @throws {InvalidInputError} unless these are options of decoding; the limits are checked where they are used */
+function requireDecodeOptions(options: unknown): void {
+  requireInput(isObject(options), 'The argument "options"', 'an object', options);
+  const usable = options.signal === undefined || isBranded(options.signal, 'AbortSignal');
+  requireInput(usable, 'The option "signal"', 'an AbortSignal', options.signal);
 }
 
 /**

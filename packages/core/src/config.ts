@@ -319,3 +319,27 @@ export function selectOutputs(config: ModelConfig, names?: readonly string[]): O
   );
   return { config, recognition: wanted(RECOGNITION), subnets, tasks, logits: offset };
 }
+
+/** @throws {InvalidInputError} unless {@link selectOutputs} gives this for some outputs */
+export function requireSelection(selection: unknown): asserts selection is OutputSelection {
+  const what = 'The argument "selection"';
+  const expected = 'what selectOutputs gives';
+  requireInput(isObject(selection), what, expected, selection);
+  const { config, recognition, tasks } = selection;
+  const names = Array.isArray(tasks) ? tasks.map((entry) => entry?.task?.name) : [];
+  if (recognition === true) names.push(RECOGNITION);
+  const right = selectOutputs(config as ModelConfig, names);
+  for (const key of ['recognition', 'subnets', 'tasks', 'logits'] as const) {
+    const [found, needed] = [selection[key], right[key]];
+    const same = Array.isArray(needed)
+      ? Array.isArray(found) && found.length === needed.length && needed.every((entry, i) => isSame(entry, found[i]))
+      : found === needed;
+    requireInput(same, `The "${key}" of a selection`, expected, found);
+  }
+}
+
+/** Whether two entries of selections are the same number, or say the same of a task. */
+const isSame = (entry: number | SelectedTask, found: unknown): boolean =>
+  typeof entry === 'number'
+    ? entry === found
+    : isObject(found) && (['subnet', 'index', 'stack', 'offset'] as const).every((key) => entry[key] === found[key]);

@@ -1,3 +1,5 @@
+import { requireInput, requireNumbers } from '@swinface/geometry';
+
 /**
  * Dimension letters used throughout:
  * B faces, H W side of a token map, L = H * W tokens, C channels, S stacked subnets, O outputs, F features, R logits.
@@ -35,8 +37,15 @@ export interface ConvolutionShape extends SlidingWindow {
   readonly groups: number;
 }
 
-/** Sides of the token map that a sliding window makes. */
-export function windowedSides({ sides, kernel, stride, padding }: SlidingWindow): readonly [number, number] {
+const isPair = (pair: unknown): boolean =>
+  Array.isArray(pair) && pair.length === 2 && pair.every((side) => typeof side === 'number');
+
+/** Sides of the token map that a sliding window makes. @throws {InvalidInputError} unless this is a window */
+export function windowedSides(window: SlidingWindow): readonly [number, number] {
+  requireNumbers('The argument "window"', window, ['stride']);
+  const { sides, kernel, stride, padding } = window;
+  requireInput(isPair(sides) && isPair(kernel), 'The argument "window"', 'two sides of map and kernel', window);
+  requireNumbers('The padding of a window', padding, ['top', 'right', 'bottom', 'left']);
   const [height, width] = sides;
   const { top, right, bottom, left } = padding;
   return [
@@ -56,11 +65,16 @@ export interface PyramidBlock {
 /**
  * The blocks of a spatial pyramid in the order of its features: for n = 1..levels, n x n blocks row by row. Where n does
  * not divide a side, neighbours overlap by one row or column, so that no block is empty as long as n is at most the side.
+ *
+ * @throws {InvalidInputError} if the sides are not two numbers, or `levels` is no whole number from 0 to 64
  */
 export function pyramidBlocks(
-  [height, width]: readonly [height: number, width: number],
+  sides: readonly [height: number, width: number],
   levels: number,
 ): readonly PyramidBlock[] {
+  requireInput(isPair(sides), 'The argument "sides"', 'height and width', sides);
+  requireInput(Number.isInteger(levels) && levels >= 0 && levels <= 64, 'The argument "levels"', '0 to 64', levels);
+  const [height, width] = sides;
   return Array.from({ length: levels }, (_, level) => level + 1).flatMap((n) =>
     Array.from({ length: n * n }, (_, block) => {
       const [i, j] = [Math.floor(block / n), block % n];

@@ -1,4 +1,5 @@
 import type { InvalidInputError } from '@swinface/core';
+import { isBranded, requireInput } from '@swinface/geometry';
 import { unusable } from './unreadable.js';
 
 const HAVE_CURRENT_DATA = 2;
@@ -28,15 +29,28 @@ const TRY_AGAIN_MS = 50;
 /** A video that loads nothing more may still be decoding what it has: how long its first frame is waited for. */
 const IDLE_PATIENCE_MS = 3000;
 
-/** Whether a video has been given nothing to play, or it was taken away. */
-export const isEmptied = ({ networkState, srcObject }: HTMLVideoElement): boolean =>
-  networkState === NETWORK_EMPTY && !srcObject;
+function requireVideo(video: unknown): void {
+  requireInput(isBranded(video, 'HTMLVideoElement'), 'The argument "video"', 'a video element', video);
+}
+
+/**
+ * Whether a video has been given nothing to play, or it was taken away.
+ *
+ * @throws {InvalidInputError} if this is no video element
+ */
+export function isEmptied(video: HTMLVideoElement): boolean {
+  requireVideo(video);
+  return video.networkState === NETWORK_EMPTY && !video.srcObject;
+}
 
 /**
  * Why a video will show no more frames: it cannot be loaded or decoded. Undefined for one that may. Not to be asked in the
  * task in which a source was set: a video counts as without any until it begins to load.
+ *
+ * @throws {InvalidInputError} if this is no video element
  */
 export function videoFailure(video: HTMLVideoElement): InvalidInputError | undefined {
+  requireVideo(video);
   if (video.error) {
     const words = ['', 'its loading was ended', 'the network failed', 'it could not be decoded', 'it is no video'];
     const { code, message } = video.error;

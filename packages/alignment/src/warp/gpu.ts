@@ -1,6 +1,17 @@
 import { DisposedError, InvalidInputError } from '@swinface/core';
-import { CROP_LENGTH, CROP_SIZE, cropSampling, type Similarity } from '@swinface/geometry';
+import {
+  CROP_LENGTH,
+  CROP_SIZE,
+  cropSampling,
+  describeValue,
+  isObject,
+  isVector,
+  requireInput,
+  requireNumbers,
+  type Similarity,
+} from '@swinface/geometry';
 import type { UprightImage } from '../image.js';
+import { isKind } from '../sources/kinds.js';
 import externalSource from './source-external.wgsl?raw';
 import textureSource from './source-texture.wgsl?raw';
 import warpShader from './warp.wgsl?raw';
@@ -61,8 +72,10 @@ export class GpuWarp implements Disposable {
    *
    * @param importsFrames whether video frames are read in place where the browser can; else they are copied, as they had
    *   better be on a software adapter: Chromium 150 takes a device from the page that imports a frame there
+   * @throws {InvalidInputError} if this is no device
    */
   static async create(device: GPUDevice, importsFrames = true): Promise<GpuWarp> {
+    requireMethods('device', device, ['createShaderModule', 'createComputePipelineAsync'], 'a GPUDevice');
     const [fromTexture, fromExternal] = await Promise.all([
       compile(device, 'alignment.warp.texture', textureSource),
       // Browsers have WebGPU without external textures, and refuse the shader that names one.
@@ -77,11 +90,14 @@ export class GpuWarp implements Disposable {
    * Makes a decoded image readable for the kernel: a bitmap is copied to a texture, a video frame is read in place where
    * it may and can be (it must stay undisposed until the commands were submitted).
    *
-   * @throws {InvalidInputError} if the image is larger than a texture of this device may be
+   * @throws {InvalidInputError} if this is no image, or it is larger than a texture of this device may be
    * @throws {DisposedError} after `dispose`
    */
   upload(image: UprightImage): UploadedImage {
     this.#check();
+    requireNumbers('The argument "image"', image, ['scaleX', 'scaleY']);
+    const isImage = isVector(image.pixelSize) && (isKind('ImageBitmap', image.pixels) || isVideoFrame(image.pixels));
+    requireInput(isImage, 'The argument "image"', 'an UprightImage', image);
     const { pixels, scaleX, scaleY } = image;
     const external = isVideoFrame(pixels) ? this.#import(pixels) : undefined;
     if (external) return { texture: external, scaleX, scaleY, dispose() {}, [Symbol.dispose]() {} };
@@ -128,19 +144,26 @@ export class GpuWarp implements Disposable {
   /**
    * Records the warp of all faces of one picture as one compute pass.
    *
-   * @throws {InvalidInputError} if `target` is too small for the faces, a transform has no inverse, or the source is an
-   * external texture where the browser or the device has none
+   * @throws {InvalidInputError} if `target` is too small for the faces, a transform has no inverse, the source is an
+   * external texture where the browser or the device has none, or these are no encoder and no command
    * @throws {DisposedError} after `dispose`
    */
-  encode(encoder: GPUCommandEncoder, { source, sourceToCrop, target, firstFace = 0 }: WarpCommand): void {
+  encode(encoder: GPUCommandEncoder, command: WarpCommand): void {
     this.#check();
+    requireMethods('encoder', encoder, ['beginComputePass'], 'a GPUCommandEncoder');
+    requireInput(isObject(command), 'The argument "command"', 'an object', command);
+    const { source, sourceToCrop, target, firstFace = 0 } = command;
+    requireNumbers('The source of a warp', source, ['scaleX', 'scaleY']);
+    requireInput(isObject(source.texture), 'The texture of a warp', 'a GPUTexture or a GPUExternalTexture', source);
+    requireInput(Array.isArray(sourceToCrop), 'The transforms of a warp', 'a list, one per face', sourceToCrop);
+    requireNumbers('The target of a warp', target, ['size']);
     const count = sourceToCrop.length;
     if (count === 0) return;
     const capacity = Math.floor(target.size / CROP_BYTES);
     if (!Number.isInteger(firstFace) || firstFace < 0 || firstFace + count > capacity) {
       throw new InvalidInputError('The faces do not fit the buffer they are warped into.', {
         expected: `faces within 0..${capacity - 1}`,
-        actual: `${count} from ${firstFace} on`,
+        actual: `${count} from ${describeValue(firstFace)} on`,
       });
     }
     const numbers = new Float32Array((count * FACE_BYTES) / 4);
@@ -203,6 +226,12 @@ export class GpuWarp implements Disposable {
   }
 }
 
+/** @throws {InvalidInputError} unless a value has the methods of what it should be */
+function requireMethods(name: string, value: unknown, methods: readonly string[], expected: string): void {
+  const usable = isObject(value) && methods.every((method) => typeof value[method] === 'function');
+  requireInput(usable, `The argument "${name}"`, expected, value);
+}
+
 /**
  * A refused shader is the caller's to know of, by the rejection: the scope keeps it from being reported as uncaught too.
  *
@@ -221,6 +250,4 @@ function isTexture(texture: GPUTexture | GPUExternalTexture): texture is GPUText
   return 'createView' in texture;
 }
 
-function isVideoFrame(pixels: ImageBitmap | VideoFrame): pixels is VideoFrame {
-  return 'displayWidth' in pixels;
-}
+const isVideoFrame = (pixels: unknown): pixels is VideoFrame => isKind('VideoFrame', pixels);

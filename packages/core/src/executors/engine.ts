@@ -1,7 +1,8 @@
 // For applications whose own settings do not name it; `Symbol.dispose` is in the types of this package.
 /// <reference lib="esnext.disposable" preserve="true" />
+import { describeValue, isBranded, isObject, requireInput } from '@swinface/geometry';
 import { InvalidInputError } from '../errors.js';
-import type { Network } from '../networks/network.js';
+import { type Network, requireNetwork } from '../networks/network.js';
 
 /** Results by the names of the network's outputs, each [count, ...]. Nothing here is normalized or calibrated yet. */
 export type NetworkResults = Readonly<Record<string, Float32Array>>;
@@ -27,7 +28,21 @@ export interface Engine {
 /** @throws {InvalidInputError} unless the option is a positive integer */
 export function checkPositive(name: string, value: number): void {
   if (Number.isInteger(value) && value >= 1) return;
-  throw new InvalidInputError(`${name} is invalid.`, { expected: 'a positive integer', actual: String(value) });
+  throw new InvalidInputError(`${name} is invalid.`, { expected: 'a positive integer', actual: describeValue(value) });
+}
+
+/** @throws {InvalidInputError} unless an engine can be made from these options, its weights apart */
+export function checkEngineOptions(options: {
+  readonly network: Network;
+  readonly maxFaces: number;
+  readonly signal?: AbortSignal | undefined;
+}): void {
+  requireInput(isObject(options), 'The argument "options"', 'an object with network, weights and maxFaces', options);
+  const { network, maxFaces, signal } = options;
+  requireNetwork(network);
+  checkPositive('maxFaces', maxFaces);
+  const usable = signal === undefined || isBranded(signal, 'AbortSignal');
+  requireInput(usable, 'The option "signal"', 'an AbortSignal', signal);
 }
 
 /** @throws {InvalidInputError} unless an engine made for `maxFaces` takes so many */
@@ -35,7 +50,7 @@ export function checkCount(count: number, maxFaces: number): void {
   if (Number.isInteger(count) && count >= 1 && count <= maxFaces) return;
   throw new InvalidInputError('The number of faces is out of range.', {
     expected: `an integer within 1..${maxFaces}`,
-    actual: String(count),
+    actual: describeValue(count),
     hint: 'Split the batch, or create the engine with a larger maxFaces.',
   });
 }
@@ -46,7 +61,7 @@ export function checkImages({ input }: Network, images: Float32Array, count: num
   if (images instanceof Float32Array && images.length === expected) return;
   throw new InvalidInputError('The images have the wrong size.', {
     expected: `${expected} numbers: ${count} faces of ${input.channels} x ${input.height} x ${input.width}`,
-    actual: images instanceof Float32Array ? `${images.length}` : typeof images,
+    actual: images instanceof Float32Array ? `${images.length}` : describeValue(images),
   });
 }
 
@@ -65,8 +80,15 @@ export interface RawOutputs {
   readonly levels?: readonly [Float32Array, Float32Array, Float32Array, Float32Array];
 }
 
-/** The results of SwinFace for `count` faces. */
+/**
+ * The results of SwinFace for `count` faces.
+ *
+ * @throws {InvalidInputError} if these are no results of a network, or no number of faces
+ */
 export function rawOutputs(results: NetworkResults, count: number): RawOutputs {
+  const usable = isObject(results) && Object.values(results).every((values) => isBranded(values, 'Float32Array'));
+  requireInput(usable, 'The argument "results" of rawOutputs', 'Float32Arrays by output, as an engine gives', results);
+  requireInput(Number.isInteger(count) && count > 0, 'The argument "count" of rawOutputs', 'a number of faces', count);
   const { embedding, logits, level1, level2, level3, level4 } = results;
   return {
     count,

@@ -1,3 +1,4 @@
+import { describeValue, isBranded, isObject, requireInput } from '@swinface/geometry';
 import { WeightsInvalidError } from '../errors.js';
 import type { Ops } from '../ops.js';
 import { type HostTensor, sizeOf } from '../tensor.js';
@@ -79,8 +80,30 @@ export function recipesOf(record: unknown): ReadonlyMap<string, Recipe> {
   return recipes;
 }
 
-/** A network's weights by path, made from checkpoint tensors. Tensors that it does not need are not looked at. */
+/** @throws {InvalidInputError} unless this is a network */
+export function requireNetwork(network: unknown): asserts network is Network {
+  const usable =
+    isObject(network) &&
+    typeof network.name === 'string' &&
+    typeof network.forward === 'function' &&
+    isBranded(network.tensors, 'Map') &&
+    isBranded(network.weights, 'Map');
+  requireInput(usable, 'The argument "network"', 'a network, as networkOf gives', network);
+}
+
+function requireTensors(name: string, tensors: unknown): asserts tensors is WeightMap {
+  requireInput(isBranded(tensors, 'Map'), `The argument "${name}"`, 'a Map of tensors by name', tensors);
+}
+
+/**
+ * A network's weights by path, made from checkpoint tensors. Tensors that it does not need are not looked at.
+ *
+ * @throws {WeightsInvalidError} if a tensor is missing or has another shape
+ * @throws {InvalidInputError} if this is no network or no Map
+ */
 export function arrange(network: Network, tensors: WeightMap): ReadonlyMap<string, HostTensor> {
+  requireNetwork(network);
+  requireTensors('tensors', tensors);
   const tensor = (name: string) => checkTensor(network, name, tensors.get(name));
   return new Map([...network.weights].map(([path, recipe]) => [path, recipe.make(tensor)]));
 }
@@ -92,10 +115,15 @@ export function arrange(network: Network, tensors: WeightMap): ReadonlyMap<strin
  */
 export function checkTensor({ name: network, tensors }: Network, name: string, tensor?: HostTensor): HostTensor {
   const shape = tensors.get(name);
-  if (tensor && shape?.join() === tensor.shape.join() && tensor.data.length === sizeOf(shape)) return tensor;
+  const isTensor = isObject(tensor) && Array.isArray(tensor.shape) && isBranded(tensor.data, 'Float32Array');
+  if (isTensor && shape?.join() === tensor.shape.join() && tensor.data.length === sizeOf(shape)) return tensor;
   throw new WeightsInvalidError(`The weights do not fit ${network}: ${name}.`, {
     expected: shape ? `shape [${shape.join(', ')}]` : 'no such tensor',
-    actual: tensor ? `shape [${tensor.shape.join(', ')}], ${tensor.data.length} numbers` : 'none',
+    actual: isTensor
+      ? `shape [${tensor.shape.join(', ')}], ${tensor.data.length} numbers`
+      : tensor === undefined
+        ? 'none'
+        : describeValue(tensor),
   });
 }
 
@@ -103,13 +131,16 @@ export function checkTensor({ name: network, tensors }: Network, name: string, t
  * The checkpoint's tensors again: the inverse of {@link arrange}, for a network that is not folded. They are views.
  *
  * @throws {WeightsInvalidError} if a weight is missing or too short
+ * @throws {InvalidInputError} if this is no network or no Map
  */
 export function disarrange(network: Network, weights: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> {
+  requireNetwork(network);
+  requireTensors('weights', weights);
   const found = new Map<string, HostTensor>();
   for (const [path, { sources, verbatim }] of network.weights) {
     const data = weights.get(path)?.data;
     const needed = [...sources.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
-    if (!verbatim || data?.length !== needed) {
+    if (!verbatim || !isBranded(data, 'Float32Array') || data?.length !== needed) {
       throw new WeightsInvalidError(`The tensors of ${path} cannot be had back.`, {
         expected: `${needed} numbers of a network that is not folded`,
         actual: data ? `${data.length} numbers` : 'none',

@@ -1,7 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { DeviceLostError, DisposedError, InvalidInputError } from '../../errors.js';
 import { arrange, type Network, pick, type WeightMap } from '../../networks/network.js';
-import { checkCount, checkImages, checkPositive, type Engine, type NetworkResults, sizeOfImage } from '../engine.js';
+import {
+  checkCount,
+  checkEngineOptions,
+  checkImages,
+  type Engine,
+  type NetworkResults,
+  sizeOfImage,
+} from '../engine.js';
 import { type BackendOptions, type OpenBackend, openBackend, withBackend } from './backend.js';
 import { TfjsOps } from './ops.js';
 
@@ -61,7 +68,7 @@ export class TfjsEngine implements Engine {
    * @throws {WeightsInvalidError} if a tensor is missing or misshapen
    */
   static async create(options: TfjsEngineOptions): Promise<TfjsEngine> {
-    checkPositive('maxFaces', options.maxFaces);
+    checkEngineOptions(options);
     const backend = await openBackend(options);
     let engine: TfjsEngine | undefined;
     try {

@@ -1,7 +1,14 @@
 import { DisposedError, InvalidInputError, UnsupportedDeviceError } from '../../errors.js';
 import { arrange, type Network, pick, type WeightMap } from '../../networks/network.js';
 import { Pacer } from '../../pacer.js';
-import { checkCount, checkImages, checkPositive, type Engine, type NetworkResults } from '../engine.js';
+import {
+  checkCount,
+  checkEngineOptions,
+  checkImages,
+  checkPositive,
+  type Engine,
+  type NetworkResults,
+} from '../engine.js';
 import { record } from '../record.js';
 import { lower } from './lower.js';
 import { bindKernels, compileKernels, type Kernels, MOST_PAGES } from './module.js';
@@ -70,9 +77,9 @@ export class WasmEngine implements Engine {
    * @throws the signal's reason if aborted
    */
   static async create(options: WasmEngineOptions): Promise<WasmEngine> {
+    checkEngineOptions(options);
     const { weights, maxFaces, threads = defaultThreads(), signal } = options;
     const network = options.network.folded;
-    checkPositive('maxFaces', maxFaces);
     checkPositive('threads', threads);
     if (threads > 1 && globalThis.crossOriginIsolated !== true) {
       throw new InvalidInputError('Threads need a cross-origin isolated page.', {

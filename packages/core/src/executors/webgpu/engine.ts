@@ -1,6 +1,6 @@
 import { fuse } from '../../graph/fuse.js';
 import type { Network } from '../../networks/network.js';
-import { checkCount, checkImages, checkPositive, type Engine, type NetworkResults } from '../engine.js';
+import { checkCount, checkEngineOptions, checkImages, type Engine, type NetworkResults } from '../engine.js';
 import { record } from '../record.js';
 import { Arrivals, type WeightsInput } from './arrivals.js';
 import { adapterInfoOf, describeAdapter, isSoftware } from './device.js';
@@ -71,9 +71,9 @@ export class WebGpuEngine implements Engine {
    * @throws the signal's reason if aborted
    */
   static async compile(options: CompileOptions): Promise<WebGpuEngine> {
+    checkEngineOptions(options);
     const { device, weights, maxFaces, storage = 'f32', tuning = 'auto', signal, onProgress } = options;
     const network = options.network.folded;
-    checkPositive('maxFaces', maxFaces);
     const { input, outputs } = record(network, maxFaces, (path, recipe) => new Parameter(recipe, path));
     const fused = fuse(outputs);
     const more = isConvolutional(fused, outputs) ? await import('./lower-convolutional.js') : undefined;
