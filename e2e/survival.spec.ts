@@ -1,47 +1,12 @@
-import type { Page } from '@playwright/test';
 import type * as Swinface from 'swinface';
 import { analyzeSample, expect, isTrained, test } from './fixtures.js';
-import { harnessWorker, openHarness } from './harness/build.js';
+import { type VideoHarness as Harness, openWithVideo as open } from './harness/video.js';
+import { losingWorker } from './harness/workers.js';
+import { heap, memory } from './memory.js';
 
 const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-mobile.json`;
 /** Aligned crops in the loop that looks for leaks; 10,000 of them take a machine of its own. */
 const CROPS = Number(process.env.E2E_CROPS ?? 200);
-
-/** The SDK as the harness page holds it, and what the tests put beside it. */
-type Harness = typeof Swinface & {
-  /** A playing video that shows one face, like a camera. */
-  readonly openVideo: () => Promise<{ video: HTMLVideoElement; track: MediaStreamTrack }>;
-};
-
-/** Opens the harness with a video at hand. */
-async function open(page: Page, more?: Readonly<Record<string, string>>, served?: 'isolated'): Promise<void> {
-  await openHarness(page, more, served);
-  await page.evaluate(() => {
-    const openVideo = async () => {
-      const blob = await (await fetch('/assets/samples/sample3.jpg')).blob();
-      const photo = await createImageBitmap(blob, 1470, 230, 450, 338);
-      const canvas = document.createElement('canvas');
-      [canvas.width, canvas.height] = [320, 240];
-      const context = canvas.getContext('2d');
-      let n = 0;
-      const draw = () => {
-        context?.drawImage(photo, 0, 0, 320, 240);
-        // Something has to change for a frame to be one.
-        context?.fillRect(n++ % 8, 0, 1, 1);
-      };
-      draw();
-      setInterval(draw, 40);
-      const video = document.createElement('video');
-      video.muted = true;
-      const stream = canvas.captureStream(25);
-      video.srcObject = stream;
-      document.body.append(video);
-      await video.play();
-      return { video, track: stream.getVideoTracks()[0] as MediaStreamTrack };
-    };
-    Object.assign(globalThis, { openVideo });
-  });
-}
 
 test('a stream follows a face, and says how it keeps up', async ({ page }) => {
   await open(page);
@@ -169,21 +134,7 @@ test('a stream pauses with a hidden page, ends with its camera, and fails when t
 });
 
 test('a device that is lost in the middle of a stream comes back with the same answers', async ({ page }) => {
-  const losing = `
-    const request = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function (...options) {
-      const device = await request.apply(this, options);
-      new BroadcastChannel('lose').onmessage = () => device.destroy();
-      return device;
-    };
-    // What is posted while the worker's own code loads is kept for it.
-    const early = [];
-    onmessage = (event) => early.push(event);
-    await import('${await harnessWorker()}');
-    onmessage = null;
-    for (const { data, ports } of early) dispatchEvent(new MessageEvent('message', { data, ports: [...ports] }));
-  `;
-  await open(page, { 'losing.js': losing });
+  await open(page, { 'losing.js': await losingWorker() });
   const outcome = await page.evaluate(async (model) => {
     const { FaceAnalyzer, openVideo } = globalThis as unknown as Harness;
     const events: string[] = [];
@@ -220,31 +171,6 @@ test('a device that is lost in the middle of a stream comes back with the same a
   // The same kernels on the same pixels.
   expect(outcome.difference[0]).toBeLessThan(1e-6);
 });
-
-/** Bytes of JavaScript memory on the page after a collection. */
-async function heap(page: Page): Promise<number> {
-  const session = await page.context().newCDPSession(page);
-  await session.send('HeapProfiler.collectGarbage');
-  const { usedSize } = await session.send('Runtime.getHeapUsage');
-  await session.detach();
-  return usedSize;
-}
-
-/** Bytes of the page and its workers as the browser counts them, and how many of them are workers'. */
-async function memory(page: Page): Promise<{ bytes: number; workers: number }> {
-  return page.evaluate(async () => {
-    // Not in TypeScript's library yet.
-    const measuring = performance as unknown as {
-      measureUserAgentSpecificMemory(): Promise<{
-        bytes: number;
-        breakdown: readonly { bytes: number; attribution: readonly { scope: string }[] }[];
-      }>;
-    };
-    const { bytes, breakdown } = await measuring.measureUserAgentSpecificMemory();
-    const workers = breakdown.filter(({ attribution }) => attribution.some(({ scope }) => /Worker/.test(scope)));
-    return { bytes, workers: workers.reduce((sum, part) => sum + part.bytes, 0) };
-  });
-}
 
 test('made and disposed twenty times, and through many crops, nothing grows', async ({ page }) => {
   // Only isolated pages may ask the browser how much memory they take, workers included.

@@ -58,6 +58,14 @@ test('npm run fuzz gives every reader damaged files', async () => {
   expect(stdout).toMatch(/\d+ cases: \d+ refused, \d+ read, 0 failed/);
 });
 
+test('npm run soak does a little of everything', async () => {
+  const { stdout } = await npmRun('soak', '--frames', '30', '--aborts', '5', '--kills', '1');
+  const rows = stdout.split('\n').filter((line) => line.startsWith('| '));
+  expect(rows.length).toBeGreaterThanOrEqual(9);
+  for (const row of rows.slice(1)) expect(row).not.toMatch(/FAILED|\| 0 \|/);
+  expect(stdout).toContain('All of it came out right');
+});
+
 test('npm run docs builds the guide with the reference', async () => {
   await npmRun('docs', '--out', at('docs'));
   expect(await readdir(at('docs'))).toEqual(expect.arrayContaining(['index.html', 'documents']));

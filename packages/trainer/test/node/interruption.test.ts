@@ -7,10 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { InvalidInputError } from '@swinface/core';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { tellSoak } from '../../../../scripts/lib/soak.mjs';
 import { checkpointPath } from '../../src/engine/checkpoint.js';
 import { train } from '../../src/train/train.js';
 import { fillAfter, withSmallDisk } from './support/full-disk.js';
-import { killedOptions, killedRecipe, main as sitting } from './support/sitting.js';
+import { KILLS, killedOptions, killedRecipe, main as sitting } from './support/sitting.js';
 import { TinySource, tinyRecipe } from './support/tiny.js';
 
 let folder: string;
@@ -36,10 +37,10 @@ const ended = (child: ChildProcess) =>
     else child.once('exit', () => resolve());
   });
 
-test('a trainer that is killed three times ends where one in a piece does, bit for bit', async () => {
+test('a trainer that is killed again and again ends where one in a piece does, bit for bit', async () => {
   const [straight, killed] = [join(folder, 'straight'), join(folder, 'killed')];
   const child = fileURLToPath(new URL('./support/sitting.mjs', import.meta.url));
-  for (const delay of [0, 40, 150]) {
+  for (let kill = 0; kill < KILLS; kill++) {
     const seen = existsSync(checkpointPath(killed)) ? (await contents(killed)).state.step : 0;
     const running = spawn(process.execPath, [child, killed, ...(seen === 0 ? [] : ['resume'])]);
     let said = '';
@@ -52,7 +53,7 @@ test('a trainer that is killed three times ends where one in a piece does, bit f
       await sleep(20);
     }
     // Somewhere in the middle of a step or of the next checkpoint.
-    await sleep(delay);
+    await sleep([0, 40, 150][kill % 3]);
     running.kill('SIGKILL');
     await ended(running);
   }
@@ -63,7 +64,12 @@ test('a trainer that is killed three times ends where one in a piece does, bit f
   expect(b.tensors.equals(a.tensors)).toBe(true);
   // Nothing half-written and no lock is left.
   expect((await readdir(killed)).filter((name) => name.startsWith('.'))).toEqual([]);
-}, 600_000);
+  await tellSoak({
+    what: 'trainer killed and resumed',
+    times: KILLS,
+    outcome: 'the checkpoint of a run in one piece, bit for bit',
+  });
+}, 3_600_000);
 
 test('a run whose disk fills keeps its last checkpoint, and fails', async () => {
   const check = async (run: string, fill: () => Promise<void>) => {
@@ -86,6 +92,11 @@ test('a run whose disk fills keeps its last checkpoint, and fails', async () => 
     });
   });
   if (!own) await check(join(folder, 'run'), () => fillAfter(20_000, join(folder, 'scratch')));
+  await tellSoak({
+    what: "trainer's disk full",
+    times: 1,
+    outcome: 'the run failed typed, its last checkpoint stayed whole',
+  });
 });
 
 test('a second trainer in the same folder is refused by the number of the first, which goes on', async () => {

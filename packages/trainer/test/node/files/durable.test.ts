@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidInputError } from '@swinface/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { tellSoak } from '../../../../../scripts/lib/soak.mjs';
 import { append, removeStaged, StagedFile, StagedFiles, writeWhole } from '../../../src/files/durable.js';
 import { fillAfter, withSmallDisk } from '../support/full-disk.js';
 
@@ -64,6 +65,7 @@ describe('writeWhole', () => {
     };
     const own = await withSmallDisk(folder, 64, (disk) => check(disk, async () => {}));
     if (!own) await check(folder, () => fillAfter(20_000, join(folder, 'scratch')));
+    await tellSoak({ what: "trainer's disk full", times: 1, outcome: 'the file that was to be replaced stayed whole' });
   });
 
   test('refuses with a reason where it may not write', async () => {

@@ -1,9 +1,13 @@
 /** A training of its own process, for tests that end it: `node sitting.mjs FOLDER`; a checkpoint after every step. */
+import { soakCount } from '../../../../../scripts/lib/soak.mjs';
 import { train } from '../../../src/train/train.js';
 import { everythingRecipe, TINY_IDENTITIES, TinySource } from './tiny.js';
 
+/** How often the run is killed. */
+export const KILLS = soakCount('kills', 3);
+
 /** The run that is killed and, in one piece, the run that it is compared with. */
-export const killedRecipe = () => everythingRecipe({ length: { steps: 12 } });
+export const killedRecipe = () => everythingRecipe({ length: { steps: 4 * KILLS } });
 
 export const killedOptions = (out: string) => ({
   ...TINY_IDENTITIES,
