@@ -20,15 +20,18 @@ const KILO = 1000;
 /**
  * Kilobytes, gzipped: the SDK with its worker, without MediaPipe, TensorFlow.js and weights; the widget without the SDK.
  * Of the SDK on WebGPU, what is loaded up to the first answer for points that the page brings, that with all that later
- * calls load, what finds the faces, and what a GPU runs convolutional networks with.
+ * calls load, what finds the faces, what judges how well they are seen, and what a GPU runs convolutional networks with.
  */
-const FIRST_BUDGET = 69;
-const SDK_BUDGET = 84;
+const FIRST_BUDGET = 70;
+const SDK_BUDGET = 86;
 const LOCATOR_BUDGET = 31;
+const QUALITY_BUDGET = 4;
 const CONVOLUTIONAL_BUDGET = 7;
 const WIDGET_BUDGET = 22;
 /** Chunks that find faces: BlazeFace, and the WebAssembly that runs it, of which a browser loads one build. */
 const LOCATOR = /blazeface\/index|executors\/wasm\/index/;
+/** The chunk that looks at a face's crop and says what is wrong with the picture. */
+const QUALITY = /chunks\/quality/;
 /** Chunks that are loaded only where a GPU runs a convolutional network. */
 const CONVOLUTIONAL = /lower-convolutional/;
 const SECOND_BUILD = /kernels-shared/;
@@ -186,12 +189,14 @@ async function weighAll(folder) {
   const at = (path) => join(folder, 'node_modules', path);
   const sdk = [at('swinface/dist/index.js'), at('swinface/dist/worker.js')];
   const widget = [at('@swinface/widget/dist/index.js')];
-  const first = await weigh(folder, sdk, HEAVY, either(FALLBACKS, LOCATOR, CONVOLUTIONAL, ON_DEMAND));
-  const located = await weigh(folder, sdk, HEAVY, either(FALLBACKS, SECOND_BUILD, CONVOLUTIONAL, ON_DEMAND));
-  const convolutional = await weigh(folder, sdk, HEAVY, either(FALLBACKS, LOCATOR, ON_DEMAND));
+  const first = await weigh(folder, sdk, HEAVY, either(FALLBACKS, LOCATOR, QUALITY, CONVOLUTIONAL, ON_DEMAND));
+  const judged = await weigh(folder, sdk, HEAVY, either(FALLBACKS, LOCATOR, CONVOLUTIONAL, ON_DEMAND));
+  const located = await weigh(folder, sdk, HEAVY, either(FALLBACKS, SECOND_BUILD, QUALITY, CONVOLUTIONAL, ON_DEMAND));
+  const convolutional = await weigh(folder, sdk, HEAVY, either(FALLBACKS, LOCATOR, QUALITY, ON_DEMAND));
   const sizes = {
     'SDK on WebGPU, up to the first answer': [first, FIRST_BUDGET],
     'what finds the faces': [located - first, LOCATOR_BUDGET],
+    'what judges how faces are seen': [judged - first, QUALITY_BUDGET],
     'convolutional networks on WebGPU': [convolutional - first, CONVOLUTIONAL_BUDGET],
     'SDK on WebGPU, with streams, explanations and tuning': [
       await weigh(folder, sdk, HEAVY, either(FALLBACKS, LOCATOR, CONVOLUTIONAL)),

@@ -42,7 +42,7 @@ export async function takeEnrolment({ analyzer, video, face, onProgress, signal 
     if (target && !problem) {
       onProgress(`Picture ${shots.length + 1} of ${SHOTS.wanted}: move your head a little.`);
       const found = nearest(await analyzer.analyze(video, { signal }), target);
-      if (found?.embedding) shots.push({ embedding: found.embedding, model: found.model, quality: target.quality });
+      if (found?.embedding) shots.push(found);
     } else {
       obstacle = problem ?? obstacle;
       onProgress(obstacle);

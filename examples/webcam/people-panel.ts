@@ -210,6 +210,7 @@ export function createPeoplePanel(people: People, enrol: (name: string) => Promi
     if (!face || rows.size === 0) setText(verdict, '');
     else if (!face.embedding) setText(verdict, 'This model was not trained to tell people apart.');
     else if (rate === undefined) setText(verdict, `Likeness of face ${face.id} to each person.`);
+    else if (nearest?.reason) setText(verdict, `Face ${face.id} is seen too poorly to say who it is.`);
     else if (!known && nearest?.verdict === 'unsure') {
       setText(
         verdict,

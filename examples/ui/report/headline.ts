@@ -1,3 +1,4 @@
+import type { Face } from 'swinface';
 import { h, setText } from '../dom.js';
 import { percent, signed } from '../format.js';
 import type { ReportInput, ReportPart } from './section.js';
@@ -21,12 +22,31 @@ const ageNote = (age: ReportInput['face']['age']): string => {
     : 'years, range not measured';
 };
 
-/** The three answers people look for first, and where the head points. */
+/** What may be wrong with the picture of a face, in words that fit a photo as well as a camera. */
+const FAULTS: Readonly<Record<Face['quality']['hints'][number], string>> = {
+  'too-small': 'very small',
+  'too-dark': 'in the dark',
+  'too-bright': 'in too bright a light',
+  blurred: 'blurred',
+  'turn-to-camera': 'turned away',
+  unrecognisable: 'covered, or too poorly seen to be known again',
+};
+
+const list = new Intl.ListFormat('en');
+
+/** Nothing for a good picture. */
+const caution = ({ hints }: Face['quality']): string =>
+  hints.length === 0
+    ? ''
+    : `Do not rely on these answers: the face is ${list.format(hints.map((hint) => FAULTS[hint]))}.`;
+
+/** The three answers people look for first, whether the picture allows them, and where the head points. */
 export function createHeadline(): ReportPart {
   const title = h('h2', {});
   const age = figure('Apparent age');
   const gender = figure('Apparent gender');
   const expression = figure('Expression');
+  const warning = h('p', { class: 'caution' });
   const pose = h('p', { class: 'pose' });
   return {
     element: h(
@@ -34,6 +54,7 @@ export function createHeadline(): ReportPart {
       { class: 'headline' },
       title,
       h('dl', { class: 'figures' }, age.element, gender.element, expression.element),
+      warning,
       pose,
     ),
     show({ face, label, others }) {
@@ -47,6 +68,8 @@ export function createHeadline(): ReportPart {
         face.expression?.label ?? '\u2013',
         face.expression ? percent(face.expression[face.expression.label]) : 'not offered by this model',
       );
+      setText(warning, caution(face.quality));
+      warning.hidden = face.quality.hints.length === 0;
       const { yaw, pitch, roll } = face.pose;
       const degrees = (angle: number) => `${Math.round(Math.abs(angle))}\u00b0`;
       // Without left and right, which are the other way round in a mirrored picture.

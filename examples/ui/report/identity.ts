@@ -29,6 +29,9 @@ const WORDS: Readonly<Record<NonNullable<Comparison['verdict']>, string>> = {
   different: 'different',
 };
 
+/** Instead of the verdict where one of the two pictures does not allow any. */
+const POOR = 'unsure: poor picture';
+
 /** 0.001 -> "1 in 1,000". */
 const oneIn = (share: number): string => `1 in ${Math.round(1 / share).toLocaleString('en')}`;
 /** 0.031 -> "3.1 in 100". */
@@ -74,11 +77,12 @@ export function createIdentity(analyzer: Pick<FaceAnalyzer, 'compare'>): ReportP
       let claim = '';
       others.forEach(({ face: other }, i) => {
         const comparison = analyzer.compare(face, other);
-        const { similarity, verdict } = comparison;
+        const { similarity, verdict, reason } = comparison;
         claim = claims(comparison);
         shown[i]?.set({
           fraction: similarity,
-          text: verdict === undefined ? decimal(similarity) : `${decimal(similarity)}, ${WORDS[verdict]}`,
+          text:
+            verdict === undefined ? decimal(similarity) : `${decimal(similarity)}, ${reason ? POOR : WORDS[verdict]}`,
           ...(verdict === undefined ? {} : { marked: verdict === 'same' }),
         });
       });

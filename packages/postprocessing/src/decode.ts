@@ -12,6 +12,7 @@ import { at } from '@swinface/core/internal';
 import { isObject, requireInput } from '@swinface/geometry';
 import { temperatureOf, thresholdOf } from './calibration.js';
 import { argmax, firstNonFinite, normalised, sigmoid, softmax } from './numeric.js';
+import { recognisabilityOf } from './recognisability.js';
 import {
   type ApparentAge,
   ATTRIBUTES,
@@ -54,13 +55,18 @@ export function decodeOutputs(
   const attributes: Partial<Record<AttributeName, boolean>> = {};
   const attributeProbabilities: Partial<Record<AttributeName, number>> = {};
   const extra: [string, ExtraResult][] = [];
-  let result: Pick<FaceAnalysis, 'embedding' | 'age' | 'gender' | 'expression'> = {};
+  let result: Pick<FaceAnalysis, 'embedding' | 'recognisability' | 'age' | 'gender' | 'expression'> = {};
 
   if (raw.embeddings && selection.recognition) {
     const length = embeddingLength(selection.config);
     const row = raw.embeddings.subarray(faceIndex * length, (faceIndex + 1) * length);
     requireFinite(row, RECOGNITION);
-    result = { ...result, embedding: normalised(row, 'The embedding') };
+    const embedding = normalised(row, 'The embedding');
+    result = { ...result, embedding };
+    const { recognisability } = calibration;
+    if (recognisability) {
+      result = { ...result, recognisability: recognisabilityOf(embedding, Math.hypot(...row), recognisability) };
+    }
   }
   for (const { task, offset } of selection.tasks) {
     const start = faceIndex * selection.logits + offset;

@@ -3,12 +3,13 @@ import { at } from '@swinface/core/internal';
 import { requireList, requireOptions, requireVerification } from './checked.js';
 import { dot, embeddingOf, requireFace, requireSameModel } from './matching.js';
 import { normalised } from './numeric.js';
+import { isRecognisable } from './recognisability.js';
 import type { FaceQuality } from './stream/types.js';
 import type { Embedded } from './types.js';
 
 /** One picture of the person to enrol; every `Face` is one. */
 export interface Shot extends Embedded {
-  /** What `faceQuality` says of it; fully good where absent. */
+  /** What `faceQuality` says of it, as `analyze` and `stream` give it; fully good where absent. */
   readonly quality?: Pick<FaceQuality, 'score'>;
 }
 
@@ -16,7 +17,7 @@ export interface Shot extends Embedded {
 export interface RejectedShot {
   /** Index into the shots. */
   readonly index: number;
-  /** `quality`: below the least quality; `outlier`: does not look like the person in the others. */
+  /** `quality`: below the least quality, or not recognisable; `outlier`: does not look like the person in the others. */
   readonly reason: 'quality' | 'outlier';
 }
 
@@ -56,7 +57,7 @@ export function enrol(shots: readonly Shot[], options: EnrolOptions = {}): Enrol
   for (const shot of shots) requireFace(shot);
   const all = shots.map((shot, index) => {
     requireSameModel(shots[0]?.model ?? '', shot.model);
-    const weight = shot.quality?.score ?? 1;
+    const weight = isRecognisable(shot) ? (shot.quality?.score ?? 1) : 0;
     return { index, weight, embedding: normalised(embeddingOf(shot), `The embedding of shot ${index}`) };
   });
   const good = all.filter(({ weight }) => weight >= minQuality && weight > 0);

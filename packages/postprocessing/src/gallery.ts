@@ -4,6 +4,7 @@ import { describeValue, isObject, requireInput } from '@swinface/geometry';
 import { requireVerification } from './checked.js';
 import { checkCount, takenId, vectorFor } from './face-index.js';
 import { type CompareOptions, requiredPoint, requireSameModel } from './matching.js';
+import { isRecognisable, requireRecognisable } from './recognisability.js';
 import { innerProducts, largest } from './search.js';
 import { agreementOf, thresholdRule } from './threshold.js';
 import type {
@@ -80,6 +81,7 @@ export class Gallery implements FaceIndex {
   add(id: string, face: Embedded): void {
     if (typeof id !== 'string' || id === '' || this.has(id)) throw takenId(id);
     const [vector, agreement] = [vectorFor(this, face), agreementOf(face)];
+    requireRecognisable(face);
     const needed = (this.size + 1) * this.dimensions;
     if (needed > this.#rows.length) {
       const grown = new Float32Array(Math.max(needed, 2 * this.#rows.length));
@@ -119,7 +121,8 @@ export class Gallery implements FaceIndex {
 
   /**
    * The entry that a face is taken for: the one furthest above its threshold; undefined where none reaches it, which may
-   * be a stranger or somebody who is missed ({@link Gallery.rates} says how often).
+   * be a stranger or somebody who is missed ({@link Gallery.rates} says how often), and for a face that is not
+   * recognisable, who may be anybody.
    *
    * @throws {InvalidInputError} as `search`, and if the false match rate was not measured for the model, naming those
    *   that were
@@ -128,6 +131,7 @@ export class Gallery implements FaceIndex {
     const point = requiredPoint(this.#verification, options);
     const { falseMatchRate } = point;
     const similarities = innerProducts(vectorFor(this, face), this.#rows, this.size);
+    if (!isRecognisable(face)) return undefined;
     const [rule, agreement] = [thresholdRule(point, this.#verification), agreementOf(face)];
     const threshold = (row: number) => rule(agreement * at(this.#agreements, row));
     const [best] = largest(

@@ -2,6 +2,7 @@ import { InvalidInputError, type OperatingPoint } from '@swinface/core';
 import { describeValue } from '@swinface/geometry';
 import { requireList, requireOptions, requireVector, requireVerification } from './checked.js';
 import { normalised } from './numeric.js';
+import { isRecognisable } from './recognisability.js';
 import { agreementOf, matchThreshold } from './threshold.js';
 import type { Comparison, Embedded, Match, Verification } from './types.js';
 
@@ -84,6 +85,7 @@ export function requiredPoint(verification: readonly OperatingPoint[], options: 
 /**
  * How alike two faces are, and what that says: "same", "unsure" or "different", with the measured rate of error of either
  * answer. Where the model has no measured operating points, only the similarity is given: a threshold is never made up.
+ * Faces that are not recognisable are "unsure", with that `reason`, however alike: in the dark, everybody is.
  *
  * @param verification `manifest.calibration.verification`
  * @throws {InvalidInputError} if an embedding is missing or unusable, the faces come from different models, or the
@@ -105,7 +107,7 @@ export function compare(
 /**
  * Whether two faces match, at a false match rate that was measured for their model. Where `compare` shows how alike they
  * are, whatever is known, `verify` is for acting upon: there is a measured verdict ("same", "unsure" or "different"), or an
- * error.
+ * error. A picture too poor to decide by is no error but "unsure", with the `reason` "unrecognisable".
  *
  * @param a a face, or the {@link Enrolment} of several shots
  * @param b another
@@ -220,15 +222,17 @@ function decided(
   b: Embedded,
   point: OperatingPoint,
   verification: readonly OperatingPoint[],
-): Required<Comparison> {
+): Omit<Verification, 'falseNonMatchRate'> {
   const similarity = similarityOf(a, b);
   const agreements = [agreementOf(a), agreementOf(b)];
   const apart = loosest(point, verification);
   const threshold = matchThreshold(point, verification, agreements);
   const differentBelow = matchThreshold(apart, verification, agreements);
+  const usable = isRecognisable(a) && isRecognisable(b);
+  const likely = similarity >= threshold ? 'same' : similarity < differentBelow ? 'different' : 'unsure';
   return {
     similarity,
-    verdict: similarity >= threshold ? 'same' : similarity < differentBelow ? 'different' : 'unsure',
+    ...(usable ? { verdict: likely } : { verdict: 'unsure', reason: 'unrecognisable' }),
     threshold,
     falseMatchRate: point.falseMatchRate,
     differentBelow,

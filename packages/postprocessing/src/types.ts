@@ -104,6 +104,12 @@ export type ExtraResult =
 export interface FaceAnalysis {
   /** Identity, [feature], length 1. Compare only with embeddings of the same model. */
   readonly embedding?: Float32Array;
+  /**
+   * Whether this face's embedding can be trusted, 0..1: from one half on, the measured thresholds hold. Below, the embedding
+   * says more of a fault of the picture (darkness, noise, blur, a covered face, no face) than of who it is. Absent where
+   * the model was not measured for it.
+   */
+  readonly recognisability?: number;
   readonly age?: ApparentAge;
   readonly gender?: GenderResult;
   readonly expression?: ExpressionResult;
@@ -137,6 +143,11 @@ export interface Comparison {
   /** Cosine of the two embeddings, -1..1. */
   readonly similarity: number;
   readonly verdict?: Verdict;
+  /**
+   * Present where the verdict is "unsure" whatever the similarity, since a picture is too poor: the `recognisability` of one
+   * of the two faces is below one half. The measured rates do not hold for it.
+   */
+  readonly reason?: 'unrecognisable';
   /** Similarity from which these two are "same" at this operating point. */
   readonly threshold?: number;
   /** Share of pairs of strangers who are "same" at this operating point, as measured. */
@@ -148,7 +159,7 @@ export interface Comparison {
 }
 
 /** Two faces verified at a measured operating point. */
-export interface Verification extends Required<Comparison> {
+export interface Verification extends Required<Omit<Comparison, 'reason'>>, Pick<Comparison, 'reason'> {
   /** Share of pairs of one person who are not "same" at this operating point, "unsure" or "different", as measured. */
   readonly falseNonMatchRate: number;
 }
@@ -163,6 +174,8 @@ export interface Embedded {
    * 1, or absent, for one picture. Averages come nearer to everybody, so their thresholds are higher.
    */
   readonly agreement?: number;
+  /** As {@link FaceAnalysis.recognisability}; below one half, nothing is decided about this face. Not checked where absent. */
+  readonly recognisability?: number;
 }
 
 /** A candidate of `match`. */
@@ -210,7 +223,8 @@ export interface FaceIndex {
   /**
    * Adds a face under an id of its own.
    *
-   * @throws {InvalidInputError} if the id is empty or taken, or the face is of another model or has no usable embedding
+   * @throws {InvalidInputError} if the id is empty or taken, or the face is of another model, has no usable embedding, or
+   *   is not recognisable
    */
   add(id: string, face: Embedded): Promise<void> | void;
   /** Removes an entry; false if there is none of this id. */

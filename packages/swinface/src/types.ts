@@ -12,6 +12,8 @@ export interface Face extends FaceAnalysis, Partial<LocatedFace> {
   readonly points: FivePoints;
   /** Head pose in degrees. */
   readonly pose: HeadPose;
+  /** How well the face can be recognised from this picture, and what to do about it. */
+  readonly quality: FaceQuality;
   /** Id of the model that computed this. */
   readonly model: string;
 }
@@ -29,7 +31,7 @@ export interface AlignedFace extends FaceAnalysis {
 export interface TrackedFace extends Face {
   /** Stays with the face from frame to frame, also through occlusion and crossing; counts from 1. */
   readonly id: number;
-  /** How well the face can be recognised, and what to do about it, by the frame the network last looked at. */
+  /** As of any face, by the frame that the network last looked at. */
   readonly quality: FaceQuality;
   /** Milliseconds since the frame that the network last looked at; 0 where it was this one. */
   readonly analysisAge: number;

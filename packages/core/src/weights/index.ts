@@ -15,6 +15,7 @@ export type {
   ManifestCalibration,
   ManifestCrop,
   ManifestQuantization,
+  ManifestRecognisability,
   ManifestShard,
   ManifestTensor,
   OperatingPoint,

@@ -58,6 +58,19 @@ export interface OperatingPoint {
   readonly measured?: OperatingPointMeasured;
 }
 
+/**
+ * Tells faces whose embedding can be trusted from those that a fault of the picture decides: darkness, noise, blur, a
+ * covered face, none at all. The score is 1 / (1 + exp(-(weights . e / |e| + length |e| + bias))) of the embedding e as the
+ * network gives it; from one half on, the table of thresholds holds.
+ */
+export interface ManifestRecognisability {
+  /** One for each number of the embedding at length 1. */
+  readonly weights: readonly number[];
+  /** Weight of the embedding's length as the network gives it. */
+  readonly length: number;
+  readonly bias: number;
+}
+
 /** Everything a network's raw outputs need to become results; measured on held-out faces by the trainer. */
 export interface ManifestCalibration {
   /** Softmax temperature per task (logits are divided by it); 1 where absent. */
@@ -68,6 +81,8 @@ export interface ManifestCalibration {
   readonly ageIntervals: readonly { readonly age: number; readonly halfWidth: number }[];
   /** Ascending false match rate; empty where no verification was measured. */
   readonly verification: readonly OperatingPoint[];
+  /** Which faces `verification` holds for; absent where that was not measured. */
+  readonly recognisability?: ManifestRecognisability;
 }
 
 /** What rounding changed on one set of faces, against the weights before. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { placedTasks, RECOGNITION } from '../config.js';
+import { embeddingLength, placedTasks, RECOGNITION } from '../config.js';
 import { WeightsInvalidError } from '../errors.js';
 import { tensorShapes } from '../networks/index.js';
 import { sizeOf } from '../tensor.js';
@@ -19,6 +19,8 @@ const interval = v.pipe(
   v.check(({ low, high }) => low <= high, 'must have low at most high'),
 );
 const text = v.pipe(v.string(), v.maxLength(10_000));
+/** As long as the longest embedding that a config may have. */
+const MOST_EMBEDDING = 4096;
 const ascending = <T>(key: (entry: T) => number) =>
   v.check<T[], string>(
     (list) => list.every((entry, i) => i === 0 || key(entry) > key(list[i - 1] as T)),
@@ -105,6 +107,13 @@ const manifestSchema = v.strictObject({
       ),
       ascending(({ falseMatchRate }) => falseMatchRate),
     ),
+    recognisability: v.exactOptional(
+      v.strictObject({
+        weights: v.pipe(v.array(finite), v.minLength(1), v.maxLength(MOST_EMBEDDING)),
+        length: finite,
+        bias: finite,
+      }),
+    ),
   }),
   licence: text,
   trainingData: v.array(text),
@@ -140,6 +149,14 @@ export function parseManifest(json: unknown): Manifest {
   if (extra !== undefined)
     throw new WeightsInvalidError(`The network has no tensor ${extra}, which the manifest lists.`);
   checkShardSizes(manifest);
+  const { weights } = manifest.calibration.recognisability ?? {};
+  const length = embeddingLength(manifest.config);
+  if (weights && weights.length !== length) {
+    throw new WeightsInvalidError("The manifest's weights of recognisability do not fit its embedding.", {
+      expected: `${length}`,
+      actual: `${weights.length}`,
+    });
+  }
 
   const outputs = new Set([RECOGNITION, ...placedTasks(manifest.config).map(({ task }) => task.name)]);
   const offered = manifest.crops.flatMap((crop) => crop.outputs);

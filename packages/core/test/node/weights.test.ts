@@ -1,4 +1,5 @@
 import {
+  embeddingLength,
   fetchModel,
   type Manifest,
   ModelDownloadError,
@@ -179,6 +180,32 @@ describe('manifest', () => {
   ])('refuses %s = %j', (path, value, message) => {
     expect(() => parseManifest(set(path, value))).toThrow(WeightsInvalidError);
     expect(() => parseManifest(set(path, value))).toThrow(message);
+  });
+
+  describe('recognisability', () => {
+    const score = (changes: object = {}) => {
+      const weights = Array.from({ length: embeddingLength(manifest.config) }, (_, i) => i - 3.5);
+      return set('calibration/recognisability', { weights, length: 1.5, bias: -2, ...changes });
+    };
+
+    test('has one weight for each number of the embedding', () => {
+      const { recognisability } = parseManifest(score()).calibration;
+      expect(recognisability).toMatchObject({ length: 1.5, bias: -2 });
+      expect(recognisability?.weights).toHaveLength(embeddingLength(manifest.config));
+      expect(parseManifest(JSON.parse(JSON.stringify(manifest))).calibration).not.toHaveProperty('recognisability');
+    });
+
+    test.each([
+      [{ weights: [1, 2] }, /do not fit its embedding/],
+      [{ weights: [] }, /recognisability\.weights/],
+      [{ weights: Array.from({ length: 4097 }, () => 0) }, /recognisability\.weights/],
+      [{ weights: ['1'] }, /recognisability\.weights/],
+      [{ length: Number.POSITIVE_INFINITY }, /recognisability\.length/],
+      [{ bias: null }, /recognisability\.bias/],
+      [{ threshold: 0.5 }, /recognisability\.threshold/],
+    ])('refuses %j', (changes, message) => {
+      expect(() => parseManifest(score(changes))).toThrow(message);
+    });
   });
 
   describe('verification table', () => {

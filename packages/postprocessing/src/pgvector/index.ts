@@ -7,6 +7,7 @@ import { embeddingLength, InvalidInputError } from '@swinface/core';
 import { describeValue, isObject, requireInput } from '@swinface/geometry';
 import { requireOptions } from '../checked.js';
 import { checkCount, takenId, vectorFor } from '../face-index.js';
+import { requireRecognisable } from '../recognisability.js';
 import { agreementOf } from '../threshold.js';
 import type { Embedded, FaceIndex, GalleryMatch, GalleryModel } from '../types.js';
 
@@ -115,10 +116,12 @@ export class PgVectorIndex implements FaceIndex {
   /** @throws also what the client throws */
   async add(id: string, face: Embedded): Promise<void> {
     if (typeof id !== 'string' || id === '') throw takenId(id);
+    const vector = vectorFor(this, face);
+    requireRecognisable(face);
     const { rows } = await this.#client.query(
       `INSERT INTO ${this.#table} (model, id, embedding, agreement) VALUES ($1, $2, $3::vector, $4)
         ON CONFLICT DO NOTHING RETURNING id`,
-      [this.model, id, vectorText(vectorFor(this, face)), agreementOf(face)],
+      [this.model, id, vectorText(vector), agreementOf(face)],
     );
     if (rows.length === 0) throw takenId(id);
   }

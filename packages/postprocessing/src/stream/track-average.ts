@@ -44,7 +44,7 @@ export class TrackAverage {
       this.#means.set(name, found);
       return found.update(values, Math.max(quality, LEAST_WEIGHT), time);
     };
-    const { embedding, age, gender, expression, attributeProbabilities = {}, extra = {} } = sighting;
+    const { embedding, recognisability, age, gender, expression, attributeProbabilities = {}, extra = {} } = sighting;
     let next: AveragedAnalysis = { ...this.result };
     if (embedding) {
       const average = mean('identity', [...embedding], MEMORY.identity);
@@ -55,6 +55,11 @@ export class TrackAverage {
           : { ...next, embedding, agreement: 1 };
       const best = this.result.bestShot;
       if (!best || quality > best.quality) next = { ...next, bestShot: { embedding, quality, time } };
+    }
+    if (recognisability !== undefined) {
+      // Over the same frames as the embedding, by the same weights.
+      const [average] = mean('recognisability', [recognisability], MEMORY.identity);
+      next = { ...next, ...(average !== undefined && { recognisability: average }) };
     }
     if (age) next = { ...next, age: averagedAge(age, mean) };
     if (gender) next = { ...next, gender: this.#gender(gender, mean) };

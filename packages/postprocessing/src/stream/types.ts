@@ -38,7 +38,7 @@ export interface TracksUpdate {
 }
 
 /** What speaks against a face being recognised well: {@link QUALITY_HINTS} has a sentence for each. */
-export type QualityHint = 'too-small' | 'too-dark' | 'too-bright' | 'blurred' | 'turn-to-camera';
+export type QualityHint = 'too-small' | 'too-dark' | 'too-bright' | 'blurred' | 'turn-to-camera' | 'unrecognisable';
 
 /** How well a face can be recognised from this picture; nothing about the person. */
 export interface FaceQuality {
@@ -52,7 +52,9 @@ export interface FaceQuality {
   readonly sharpness?: number;
   /** By the darkest and brightest parts of the face, 0..1; absent where no pixels were given. */
   readonly brightness?: number;
-  /** Parts below one half, worst first; empty for a good picture. */
+  /** By the network, see `FaceAnalysis.recognisability`; absent where that is. */
+  readonly recognisability?: number;
+  /** Parts below one half, worst first, `unrecognisable` last, since it tells less of what to do; empty for a good picture. */
   readonly hints: readonly QualityHint[];
 }
 

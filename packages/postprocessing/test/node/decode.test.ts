@@ -64,6 +64,23 @@ describe('decodeOutputs', () => {
     expect(face).not.toHaveProperty('embedding');
   });
 
+  it('scores the embedding by its direction and its length, where the model was measured for that', () => {
+    const embedding = Array.from({ length: 64 }, (_, i) => (i === 0 ? 3 : i === 1 ? 4 : 0)); // length 5: 0.6, 0.8
+    const weights = embedding.map((_, i) => (i === 0 ? 10 : i === 1 ? -5 : 7));
+    const { selection, outputs } = raw(['Recognition'], {}, { embedding });
+    const scored = (recognisability: Manifest['calibration']['recognisability']) =>
+      decodeOutputs(
+        { calibration: { ...uncalibrated, ...(recognisability && { recognisability }) } },
+        selection,
+        outputs,
+        0,
+      );
+    // 10 * 0.6 - 5 * 0.8 + 0.4 * 5 - 4 = 0, so one half; 1 more gives 1 / (1 + 1 / e).
+    expect(scored({ weights, length: 0.4, bias: -4 }).recognisability).toBeCloseTo(0.5, 6);
+    expect(scored({ weights, length: 0.6, bias: -4 }).recognisability).toBeCloseTo(0.7310586, 6);
+    expect(scored(undefined)).not.toHaveProperty('recognisability');
+  });
+
   it('names the expression and the probability of each', () => {
     // ln 4 against six zeros: 4/10 and 1/10 each.
     const face = decode(['Expression'], { Expression: [0, 0, 0, Math.log(4), 0, 0, 0] });

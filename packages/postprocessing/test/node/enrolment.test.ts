@@ -23,6 +23,14 @@ function people(count: number, seed = 1) {
 }
 
 describe('enrol', () => {
+  it('leaves out what is not recognisable, whatever else is good about it', () => {
+    const { shot } = people(1);
+    const poor = { ...shot(0, 1), recognisability: 0.49 };
+    const { used, rejected } = enrol([shot(0), poor, shot(0)], { verification: TABLE, minQuality: 0 });
+    expect([used, rejected]).toEqual([[0, 2], [{ index: 1, reason: 'quality' }]]);
+    expect(() => enrol([poor])).toThrow(/No shot is good enough/);
+  });
+
   it('is nearer to the person than any shot', () => {
     const { faces, shot } = people(1);
     const shots = Array.from({ length: 6 }, () => shot(0));

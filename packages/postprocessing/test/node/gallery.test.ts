@@ -31,6 +31,17 @@ const bruteForce = (ids: readonly number[], query: { embedding: Float32Array }) 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 describe('Gallery', () => {
+  it('takes nobody in, and takes nobody for one of its own, by a picture that is not recognisable', () => {
+    const gallery = new Gallery(modelOf(2));
+    const poor = { ...face([1, 0]), recognisability: 0.4 };
+    expect(() => gallery.add('ada', poor)).toThrow(/too poor/);
+    expect(gallery.size).toBe(0);
+    gallery.add('ada', { ...poor, recognisability: 0.6 });
+    expect(gallery.identify({ ...poor, recognisability: 0.5 })?.id).toBe('ada');
+    expect(gallery.identify(poor)).toBeUndefined();
+    expect(gallery.search(poor, 1)[0]?.id, 'likeness alone is still told').toBe('ada');
+  });
+
   it('finds exactly what comparing with each finds', () => {
     const gallery = filled(50);
     const query = random('query');

@@ -50,6 +50,33 @@ describe('operatingPoint', () => {
   });
 });
 
+describe('a face that is not recognisable', () => {
+  const poor = { ...face([1, 0]), recognisability: 0.49 };
+  const apart = { ...face([-1, 0]), recognisability: 0.49 };
+
+  it('is unsure, with the reason, however like or unlike', () => {
+    const unsure = { verdict: 'unsure', reason: 'unrecognisable' };
+    expect(verify(poor, poor, table)).toMatchObject({ similarity: 1, ...unsure });
+    expect(verify(face([1, 0]), apart, table)).toMatchObject({ similarity: -1, ...unsure });
+    expect(match(face([1, 0]), [apart], table)[0]).toMatchObject(unsure);
+    expect(compare(apart, apart, [])).toEqual({ similarity: 1 });
+  });
+
+  it('is decided about from one half on, and where nothing is known of it', () => {
+    const half = { ...face([1, 0]), recognisability: 0.5 };
+    for (const other of [half, face([1, 0])]) {
+      const verification = verify(half, other, table);
+      expect(verification.verdict).toBe('same');
+      expect(verification).not.toHaveProperty('reason');
+    }
+  });
+
+  it.each([-0.1, 1.1, Number.NaN, '1'])('is refused with a recognisability of %s', (value) => {
+    const wrong = { ...face([1, 0]), recognisability: value as number };
+    expect(() => verify(wrong, face([1, 0]), table)).toThrow(InvalidInputError);
+  });
+});
+
 describe('compare', () => {
   const a = face([1, 0]);
   const sixty = face([0.5, Math.sqrt(0.75)]); // 60 degrees: cosine 0.5

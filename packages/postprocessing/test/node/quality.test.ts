@@ -1,6 +1,6 @@
 import { InvalidInputError } from '@swinface/core';
 import { QUALITY_HINTS } from '@swinface/postprocessing';
-import { faceQuality, type QualityInput } from '@swinface/postprocessing/stream';
+import { faceQuality, type QualityInput } from '@swinface/postprocessing/quality';
 import { describe, expect, it } from 'vitest';
 import { blurred, drawnFace, relit } from '../support/drawn-face.js';
 
@@ -8,6 +8,7 @@ const good: Required<QualityInput> = {
   box: { x: 10, y: 10, width: 90, height: 120 },
   pose: { yaw: 0, pitch: 0, roll: 0 },
   crop: drawnFace(),
+  recognisability: 1,
 };
 const judge = (change: Partial<QualityInput>) => faceQuality({ ...good, ...change });
 const sized = (side: number) => ({ box: { x: 0, y: 0, width: 0.8 * side, height: side } });
@@ -30,7 +31,8 @@ const disturbances = {
 
 describe('faceQuality', () => {
   it('finds nothing wrong with a good picture', () => {
-    expect(faceQuality(good)).toEqual({ score: 1, size: 1, pose: 1, sharpness: 1, brightness: 1, hints: [] });
+    const parts = { size: 1, pose: 1, sharpness: 1, brightness: 1, recognisability: 1 };
+    expect(faceQuality(good)).toEqual({ score: 1, ...parts, hints: [] });
     expect(judge(posed(0, 0, 80)).score, 'roll is undone by the alignment').toBe(1);
   });
 
@@ -79,9 +81,17 @@ describe('faceQuality', () => {
     expect(judge(lit(() => 128)).hints).toEqual(['blurred']);
   });
 
+  it('takes in what the network makes of the face, and names it last', () => {
+    const covered = judge({ recognisability: 0.2 });
+    expect(covered).toMatchObject({ score: 0.2, recognisability: 0.2, hints: ['unrecognisable'] });
+    expect(judge({ ...sized(24), recognisability: 0 }).hints).toEqual(['too-small', 'unrecognisable']);
+    expect(judge({ recognisability: 0.5 }).hints).toEqual([]);
+  });
+
   it('has a sentence for every hint', () => {
-    for (const { hint } of Object.values(disturbances)) expect(QUALITY_HINTS[hint]).toMatch(/^The .+: .+\.$/);
-    expect(Object.keys(QUALITY_HINTS)).toHaveLength(new Set(Object.values(disturbances).map(({ hint }) => hint)).size);
+    const hints = new Set([...Object.values(disturbances).map(({ hint }) => hint), 'unrecognisable' as const]);
+    for (const hint of hints) expect(QUALITY_HINTS[hint]).toMatch(/^The .+: .+\.$/);
+    expect(Object.keys(QUALITY_HINTS)).toHaveLength(hints.size);
   });
 
   it('refuses what it cannot judge', () => {

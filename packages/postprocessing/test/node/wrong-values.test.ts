@@ -10,7 +10,8 @@ import {
   verify,
 } from '@swinface/postprocessing';
 import { PgVectorIndex } from '@swinface/postprocessing/pgvector';
-import { FaceTracks, faceQuality, OneEuroFilter, TrackAverages } from '@swinface/postprocessing/stream';
+import { faceQuality } from '@swinface/postprocessing/quality';
+import { FaceTracks, OneEuroFilter, TrackAverages } from '@swinface/postprocessing/stream';
 import { callWrongly, WRONG_VALUES } from '@swinface/testing';
 import { expect, test } from 'vitest';
 

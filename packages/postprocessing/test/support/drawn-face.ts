@@ -1,4 +1,4 @@
-import type { Pixels } from '@swinface/postprocessing/stream';
+import type { Pixels } from '@swinface/postprocessing/quality';
 import { Random } from './random.js';
 
 const SIDE = 112;

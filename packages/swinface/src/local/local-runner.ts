@@ -12,6 +12,7 @@ import type { FaceAnalysis } from '@swinface/postprocessing';
 import type { Settings } from '../options.js';
 import { Busy } from '../runner/busy.js';
 import { Gate } from '../runner/gate.js';
+import type { qualityOf } from '../runner/quality.js';
 import { type FoundFace, faceOf, facesFromPoints } from '../runner/results.js';
 import type { CropResult, FrameWatcher, PictureResult, Runner, RunnerEvents, WatchOptions } from '../runner/runner.js';
 import { Stopwatch } from '../runner/stopwatch.js';
@@ -23,6 +24,8 @@ import { Network } from './network.js';
 /** While one picture is on the GPU the next is located and warped; a third would only wait. */
 const PICTURES_ON_THE_NETWORK = 2;
 
+type QualityOf = typeof qualityOf;
+
 const IDENTITY: Similarity = { a: 1, b: 0, tx: 0, ty: 0 };
 
 /** Does everything on this thread; also inside the worker. */
@@ -32,6 +35,7 @@ export class LocalRunner implements Runner, Workplace {
   readonly failed: Promise<SwinFaceError>;
   readonly #network: Network;
   readonly #locator: OpenLocator | undefined;
+  readonly #qualityOf: QualityOf;
   readonly #smallestFace: number | undefined;
   readonly #minimumScore: number;
   /** Decoding and locating, one picture at a time: they share the locator's memory. */
@@ -42,11 +46,13 @@ export class LocalRunner implements Runner, Workplace {
   private constructor(
     network: Network,
     locator: OpenLocator | undefined,
+    qualityOf: QualityOf,
     { smallestFace, minimumScore }: Settings,
     thread: Chosen<'worker' | 'main'>,
   ) {
     this.#network = network;
     this.#locator = locator;
+    this.#qualityOf = qualityOf;
     this.#smallestFace = smallestFace;
     this.#minimumScore = minimumScore;
     this.locator = locator?.choice;
@@ -73,8 +79,11 @@ export class LocalRunner implements Runner, Workplace {
       return opened;
     });
     try {
-      const [opened, locator] = await untilAborted(Promise.all([network, locating]), either);
-      return new LocalRunner(opened, locator, settings, thread);
+      const [opened, locator, { qualityOf }] = await untilAborted(
+        Promise.all([network, locating, import('../runner/quality.js')]),
+        either,
+      );
+      return new LocalRunner(opened, locator, qualityOf, settings, thread);
     } catch (error) {
       failed.abort(error);
       // Of the two, one may still finish loading after the other failed: it is freed then.
@@ -120,7 +129,12 @@ export class LocalRunner implements Runner, Workplace {
     return this.#onNetwork(await this.bringIn(source, look, signal), signal, async ({ image, found, watch }) => {
       const analyses = await this.analyzeFaces(image, found, signal, watch);
       const { id } = this.manifest;
-      const faces = await watch.time('results', () => found.map((face, i) => faceOf(face, at(analyses, i), id)));
+      const faces = await watch.time('results', () =>
+        found.map((face, i) => {
+          const analysis = at(analyses, i);
+          return faceOf(face, analysis, this.#qualityOf(image, face, analysis), id);
+        }),
+      );
       return { faces, timings: watch.read() };
     });
   }

@@ -8,7 +8,7 @@ import {
 } from '@swinface/alignment';
 import type { Manifest, RawOutputs } from '@swinface/core';
 import { at } from '@swinface/core/internal';
-import { decodeOutputs, type FaceAnalysis, headPose } from '@swinface/postprocessing';
+import { decodeOutputs, type FaceAnalysis, type FaceQuality, headPose } from '@swinface/postprocessing';
 import type { CropGroup } from '../backends/crops.js';
 import type { Face } from '../types.js';
 
@@ -58,10 +58,11 @@ export function analysisOf(
   return whole;
 }
 
-/** A face with its analysis, head pose and model. */
-export const faceOf = (found: FoundFace, analysis: FaceAnalysis, model: string): Face => ({
+/** A face with its analysis, head pose, quality and model. */
+export const faceOf = (found: FoundFace, analysis: FaceAnalysis, quality: FaceQuality, model: string): Face => ({
   ...found,
   ...analysis,
   pose: headPose(found),
+  quality,
   model,
 });

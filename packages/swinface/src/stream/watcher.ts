@@ -9,12 +9,12 @@ import {
   type Track,
 } from '@swinface/postprocessing';
 import { FaceTracks, OneEuroFilter, TrackAverages } from '@swinface/postprocessing/stream';
+import { qualityOf } from '../runner/quality.js';
 import { type FoundFace, faceOf } from '../runner/results.js';
 import type { FrameWatcher, WatchedFrame, WatchOptions } from '../runner/runner.js';
 import { Stopwatch } from '../runner/stopwatch.js';
 import type { Workplace } from '../runner/workplace.js';
 import type { TrackedFace } from '../types.js';
-import { qualityOf } from './quality.js';
 import { Rate } from './rate.js';
 
 /** Frames between two searches of the whole frame; in between, faces are looked for near where they were. */
@@ -144,10 +144,14 @@ export class LocalWatcher implements FrameWatcher {
     if (faces.length === 0) return new Map();
     const leave = await this.#runner.enterNetwork(signal);
     try {
-      const looks = faces.map((face) => ({ face, quality: qualityOf(image, face) }));
       const analyses = await this.#runner.analyzeFaces(image, faces, signal, watch);
       this.#runs.tick();
-      return new Map(looks.map((look, i) => [look.face, { ...look, analysis: at(analyses, i) }]));
+      return new Map(
+        faces.map((face, i) => {
+          const analysis = at(analyses, i);
+          return [face, { face, quality: qualityOf(image, face, analysis), analysis }];
+        }),
+      );
     } finally {
       leave();
     }
@@ -256,10 +260,9 @@ export class LocalWatcher implements FrameWatcher {
       ...(face.landmarks && { landmarks: smoothedLandmarks(face.landmarks, memory, longerSide(face), time) }),
     };
     return {
-      ...faceOf(place, analysis, this.#runner.manifest.id),
+      ...faceOf(place, analysis, memory.quality, this.#runner.manifest.id),
       ...(analysis.bestShot && { bestShot: analysis.bestShot }),
       id,
-      quality: memory.quality,
       analysisAge: 1000 * (time - memory.analysedAt),
     };
   }

@@ -56,6 +56,25 @@ afterEach(() => {
 });
 
 describe('analyze', () => {
+  it("says of every face how well it is seen, the network's own opinion among it where that was measured", async () => {
+    const loaded = await loadedModel();
+    const weights = Array.from({ length: embeddingLength(loaded.manifest.config) }, () => 0);
+    const recognisability = { weights, length: 0, bias: -Math.log(3) }; // one quarter, whoever it is
+    const calibration = { ...loaded.manifest.calibration, recognisability };
+    for (const manifest of [loaded.manifest, { ...loaded.manifest, calibration }]) {
+      const analyzer = await create({ model: { ...loaded, manifest } });
+      const [face] = await analyzer.analyze(source());
+      if (!face) throw new Error('no face');
+      const { size, pose, sharpness = Number.NaN, brightness = Number.NaN, recognisability: own, score } = face.quality;
+      expect(score).toBeCloseTo(size * pose * sharpness * brightness * (own ?? 1), 6);
+      expect(own).toBe(face.recognisability);
+      if (manifest === loaded.manifest) expect(own).toBeUndefined();
+      else expect(own).toBeCloseTo(0.25, 9);
+      expect(face.quality.hints.includes('unrecognisable')).toBe(manifest !== loaded.manifest);
+      analyzer.dispose();
+    }
+  });
+
   it('looks for faces as small as it was told, or as the locator thinks right', async () => {
     for (const [options, expected] of [
       [{ smallestFace: 90 }, { smallestFace: 90 }],

@@ -9,8 +9,8 @@ import {
   requireNumbers,
 } from '@swinface/geometry';
 import { firstNonFinite } from '../numeric.js';
+import type { FaceQuality, QualityHint } from '../stream/types.js';
 import type { HeadPose } from '../types.js';
-import type { FaceQuality, QualityHint } from './types.js';
 
 /** RGBA pixels row by row; `ImageData` is one. */
 export interface Pixels {
@@ -26,6 +26,8 @@ export interface QualityInput {
   readonly pose: HeadPose;
   /** The aligned crop that the network sees, 112 x 112; without it sharpness and brightness are left out. */
   readonly crop?: Pixels;
+  /** As `FaceAnalysis` has it. */
+  readonly recognisability?: number;
 }
 
 /** Of the crop, what is left out at each edge: mostly hair and background. */
@@ -50,13 +52,14 @@ const BURNT = { full: 0.03, none: 0.6 };
 const HAZE = { full: 120, none: 220 };
 
 /**
- * How well a face can be recognised from this picture: size, direction, blur and light, each 0..1, and what to do about it.
+ * How well a face can be recognised from this picture: size, direction, blur, light and what the network makes of it, each
+ * 0..1, and what to do about it.
  *
  * @throws {InvalidInputError} if the box or pose is not finite, or the crop not 112 x 112 RGBA
  */
 export function faceQuality(input: QualityInput): FaceQuality {
   requireInput(isObject(input), 'The argument of faceQuality', 'an object with box and pose', input);
-  const { box, pose, crop } = input;
+  const { box, pose, crop, recognisability } = input;
   requireNumbers('The pose of a face', pose, ['yaw', 'pitch', 'roll']);
   checkBox(box);
   const angle = angleToCamera(pose);
@@ -70,14 +73,18 @@ export function faceQuality(input: QualityInput): FaceQuality {
   ];
   if (seen) parts.push(['blurred', seen.sharpness], ['too-dark', seen.dark], ['too-bright', seen.bright]);
   return {
-    score: size * towards * (seen?.sharpness ?? 1) * (light ?? 1),
+    score: size * towards * (seen?.sharpness ?? 1) * (light ?? 1) * (recognisability ?? 1),
     size,
     pose: towards,
     ...(seen && light !== undefined && { sharpness: seen.sharpness, brightness: light }),
-    hints: parts
-      .filter(([, value]) => value < 0.5)
-      .sort((a, b) => a[1] - b[1])
-      .map(([hint]) => hint),
+    ...(recognisability !== undefined && { recognisability }),
+    hints: [
+      ...parts
+        .filter(([, value]) => value < 0.5)
+        .sort((a, b) => a[1] - b[1])
+        .map(([hint]) => hint),
+      ...(recognisability !== undefined && recognisability < 0.5 ? (['unrecognisable'] as const) : []),
+    ],
   };
 }
 
