@@ -38,7 +38,9 @@ const explanation = createExplanation(
   },
   (error) => describeError(error).title,
 );
-shell.stage.append(list.element, explanation.element, createContactStrip(choose), panel.element);
+// Above the frame, whose height follows the photo: nothing that people aim at moves.
+shell.stage.prepend(createContactStrip(choose));
+shell.stage.append(list.element, explanation.element, panel.element);
 acceptDropsAndPastes(film.element, choose);
 showEmpty();
 
@@ -48,7 +50,7 @@ function showEmpty(): void {
   film.setCard({
     kind: 'empty',
     title: 'Choose a photo with faces',
-    body: 'Take one of the samples below, open your own, drop it here, or paste it. It stays in this browser.',
+    body: 'Take one of the samples above, open your own, drop it here, or paste it. It stays in this browser.',
   });
   session.clearReport('43 answers about each face, worked out on this device.');
 }
@@ -68,6 +70,10 @@ function select(index: number): void {
   const [chosen] = entries.splice(index, 1);
   if (chosen) session.report(analyzer).show({ ...chosen, others: entries });
 }
+
+/** From left to right, as people count. */
+const byPlace = (faces: readonly Face[]): readonly Face[] =>
+  [...faces].sort((a, b) => a.box.x + a.box.width / 2 - (b.box.x + b.box.width / 2));
 
 function showResult(next: Result, timings: Timings | undefined): void {
   result = next;
@@ -106,7 +112,7 @@ async function choose(picture: Picture): Promise<void> {
   film.setTop(picture.name);
   film.setStatus('Opening the photo');
   film.setProgress('busy');
-  // On a small screen the strip of samples is below the frame.
+  // A photo can be dropped or pasted while the frame is out of sight.
   film.element.scrollIntoView({ block: 'nearest' });
   session.clearReport('Looking at the photo.');
   try {
@@ -129,7 +135,7 @@ async function choose(picture: Picture): Promise<void> {
       },
     });
     signal.throwIfAborted();
-    showResult({ analyzer, faces, open, blob }, timings);
+    showResult({ analyzer, faces: byPlace(faces), open, blob }, timings);
   } catch (error) {
     if (!signal.aborted) showFailure(error, picture);
   } finally {
