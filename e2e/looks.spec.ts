@@ -55,6 +55,8 @@ for (const [name, colorScheme, width] of [
     await page.setViewportSize({ width, height: 900 });
     await page.goto('photo/');
     expect(await overflow(page)).toBe(0);
+    const strip = page.getByRole('group', { name: 'Choose a photo', exact: true });
+    const place = await strip.boundingBox();
     await screenshot(page, `photo-${name}-empty`);
     if (!isTrained) {
       await page.getByRole('button', { name: 'Sample photo 5' }).click();
@@ -66,6 +68,9 @@ for (const [name, colorScheme, width] of [
     }
     expect(await overflow(page)).toBe(0);
     expect(await labelTrouble(page.locator('.film'))).toEqual([]);
+    // Where people aim for the next photo, and the answers in sight, on a phone too.
+    expect(await strip.boundingBox()).toEqual(place);
+    await expect(page.locator('.report').getByRole('heading', { name: 'Face 1 of 5' })).toBeInViewport();
     await screenshot(page, `photo-${name}`);
     const background = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
     const [red = 0] = (background.match(/\d+/g) ?? []).map(Number);

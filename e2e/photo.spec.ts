@@ -100,6 +100,11 @@ test('boxes lie on the faces, and a click on one chooses it', async ({ page }) =
     });
     expect(hits, `a box over (${x}, ${y})`).toHaveLength(1);
   }
+  // Counted from the left.
+  const lefts = await Promise.all(
+    [1, 2, 3, 4].map(async (n) => (await page.locator(`.mark[data-face="${n}"] .target`).boundingBox())?.x ?? 0),
+  );
+  expect(lefts).toEqual([...lefts].sort((a, b) => a - b));
   await page.locator('.mark[data-face="3"] .target').click();
   await expect(page.getByRole('radio', { name: 'Face 3' })).toBeChecked();
   await expect(page.getByRole('heading', { name: 'Face 3 of 4' })).toBeVisible();
