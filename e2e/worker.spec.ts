@@ -2,6 +2,8 @@ import type { Page } from '@playwright/test';
 import type * as Swinface from 'swinface';
 import { expect, isTrained, test } from './fixtures.js';
 import { harnessWorker, openHarness } from './harness/build.js';
+import { openWithVideo, type VideoHarness } from './harness/video.js';
+import { endingWorker } from './harness/workers.js';
 
 const MODEL = `/assets/${isTrained ? 'models' : 'untrained'}/swinface-mobile.json`;
 
@@ -194,5 +196,41 @@ test('a worker that breaks fails what is pending, with a clear error, and the ne
   }, MODEL);
   expect(outcome).toMatchObject({ before: 1, code: 'INTERNAL', later: 1 });
   expect(outcome.message).toContain('out of memory');
+  await expectNoWorkers(page);
+});
+
+test('a stream whose worker is gone can be left, whoever ended the worker', async ({ page }) => {
+  await openWithVideo(page, { 'ending.js': await endingWorker() });
+  const outcome = await page.evaluate(async (model) => {
+    const { FaceAnalyzer, openVideo } = globalThis as unknown as VideoHarness;
+    const { video } = await openVideo();
+    /** Leaves the stream after two frames, once `end` has ended the worker. */
+    const watch = async (end: (analyzer: Swinface.FaceAnalyzer) => void) => {
+      const analyzer = await FaceAnalyzer.create({
+        model,
+        engine: 'wasm',
+        outputs: ['Age'],
+        assets: { worker: 'ending.js' },
+      });
+      let frames = 0;
+      const how = await (async () => {
+        for await (const _ of analyzer.stream(video)) {
+          if (++frames < 2) continue;
+          end(analyzer);
+          // The page hears of a worker that closed itself a moment later.
+          await new Promise((resolve) => setTimeout(resolve, 500));
+          if (end === close) break;
+        }
+        return 'left';
+      })().catch((error) => error.code ?? String(error));
+      analyzer.dispose();
+      return how;
+    };
+    const close = () => new BroadcastChannel('end').postMessage('close');
+    const disposed = await watch((analyzer) => analyzer.dispose());
+    const broken = await watch(close);
+    return { disposed, broken };
+  }, MODEL);
+  expect(outcome).toEqual({ disposed: 'DISPOSED', broken: 'left' });
   await expectNoWorkers(page);
 });

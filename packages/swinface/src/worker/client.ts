@@ -121,7 +121,9 @@ export class WorkerRunner implements Runner {
         });
         return { ...result, timings: withDecode(result.timings, decode) };
       },
-      close: () => void home?.remote.unwatch(number),
+      close: () => {
+        if (home && !home.ended.aborted) void home.remote.unwatch(number);
+      },
     };
   }
 
@@ -139,8 +141,15 @@ export class WorkerRunner implements Runner {
       const start = performance.now();
       const picture = await posted(source, session.facts.maxSide, signal);
       const decode = performance.now() - start;
+      if (session.ended.aborted) {
+        if ('pixels' in picture) picture.pixels.close();
+        signal.throwIfAborted();
+        throw await session.broken;
+      }
       const answer = call(session, number, transfer(picture, 'file' in picture ? [] : [picture.pixels]));
-      cancel = () => void session.remote.cancel(number);
+      cancel = () => {
+        if (!session.ended.aborted) void session.remote.cancel(number);
+      };
       signal.addEventListener('abort', cancel, { once: true });
       return { result: unwrap(await Promise.race([answer, rejection(session.broken)])), decode };
     } finally {

@@ -12,6 +12,8 @@ export interface WorkerSession {
   readonly remote: Remote<AnalyzerWorker>;
   /** Resolves when the worker breaks or is ended; nothing it was asked is answered any more. */
   readonly broken: Promise<SwinFaceError>;
+  /** Aborts when the worker is ended: `remote` throws from then on. */
+  readonly ended: AbortSignal;
   /** Resolves when its runner can compute nothing more, with the reason. */
   readonly failed: Promise<SwinFaceError>;
   /** Other facts after the device was lost and another engine took over. */
@@ -31,7 +33,7 @@ export async function openSession(
   signal: AbortSignal,
   events: RunnerEvents,
 ): Promise<WorkerSession> {
-  const { remote, broken, end: endWorker } = await startWorker(settings.assets.worker, signal);
+  const { remote, broken, ended, end: endWorker } = await startWorker(settings.assets.worker, signal);
   let facts: RunnerFacts | undefined;
   let fail: (error: SwinFaceError) => void = () => {};
   const failed = new Promise<SwinFaceError>((resolve) => {
@@ -61,6 +63,7 @@ export async function openSession(
     return {
       remote,
       broken,
+      ended,
       failed,
       get facts() {
         return facts ?? opened;

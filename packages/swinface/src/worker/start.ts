@@ -11,6 +11,8 @@ export interface StartedWorker {
   readonly remote: Remote<AnalyzerWorker>;
   /** Resolves when it breaks, or is ended by the browser. */
   readonly broken: Promise<SwinFaceError>;
+  /** Aborts when it is ended: `remote` throws from then on. */
+  readonly ended: AbortSignal;
   /** Ends it, and with it everything it holds. */
   end(): void;
 }
@@ -78,7 +80,7 @@ export async function startWorker(address: string | undefined, signal: AbortSign
   }
   running = true;
   void reportDeath(remote, listened, report);
-  return { remote, broken, end };
+  return { remote, broken, ended: listened, end };
 }
 
 const startError = (message: string, cause?: unknown) =>
