@@ -49,12 +49,12 @@ export default defineConfig({
   projects: [
     {
       name: 'pages',
-      testIgnore: [...CAMERA_TESTS, 'embed.spec.ts', 'bundlers.spec.ts'],
+      testIgnore: [...CAMERA_TESTS, 'embed*.spec.ts', 'bundlers.spec.ts'],
       use: chromium(...WEBGPU_ARGS, EAGER_MEMORY),
     },
     { name: 'webcam', testMatch: CAMERA_TESTS, use: chromium(...WEBGPU_ARGS, ...CAMERA_ARGS) },
     // The widget's own manners, on the engine that is quickest without a GPU; its promise to strangers on WebGPU too.
-    { name: 'embed', testMatch: 'embed.spec.ts', use: { ...chromium(...CAMERA_ARGS), baseURL: EMBED } },
+    { name: 'embed', testMatch: 'embed*.spec.ts', use: { ...chromium(...CAMERA_ARGS), baseURL: EMBED } },
     { name: 'bundlers', testMatch: 'bundlers.spec.ts', use: chromium() },
     {
       name: 'embed on WebGPU',

@@ -309,15 +309,15 @@ export class SwinFaceElement extends LitElement {
       if (media) return image(this.#stage, media, signal);
       await webcam(this.#stage, signal);
       if (!signal.aborted) this.#end('ready');
-    });
+    }, media);
   }
 
   /** Runs one piece of work in place of the one before. */
-  async #work(task: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async #work(task: (signal: AbortSignal) => Promise<void>, media?: HTMLElement): Promise<void> {
     this.#end('ready');
     const control = new AbortController();
     this.#running = control;
-    this.#results.begin(this.#source === 'webcam');
+    this.#results.begin(this.#source === 'webcam', media);
     try {
       this.#enter('loading', '', 'busy');
       await task(control.signal);

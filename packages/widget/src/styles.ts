@@ -52,6 +52,8 @@ export const styles = css`
 
   .picture {
     position: relative;
+    /* Of a picture that is cropped by its style the marks reach further than what is seen. */
+    overflow: clip;
     direction: ltr;
   }
 

@@ -1,6 +1,7 @@
 import type { Strings } from '../strings/types.js';
 import { type Announcer, createAnnouncer } from './announcer.js';
 import { createOverlay, type Overlay, type PictureSize } from './overlay.js';
+import { layOver } from './placement.js';
 import { faceLabel, type ReportedFace, summary } from './report.js';
 
 /** Words that change faster than this cannot be read. */
@@ -13,6 +14,10 @@ export class Results {
   #faces: readonly ReportedFace[] = [];
   #overlay: Overlay | undefined;
   #shownAt = 0;
+  /** The page's own picture or video below the marks, and how large that is. */
+  #media: HTMLElement | undefined;
+  #size: PictureSize | undefined;
+  #resizes: ResizeObserver | undefined;
   readonly #announcer: Announcer;
 
   /** @param speak changes the live region */
@@ -29,9 +34,26 @@ export class Results {
     return this.#overlay?.element;
   }
 
-  /** Makes room for the results of one piece of work. */
-  begin(mirrored: boolean): void {
+  /**
+   * Makes room for the results of one piece of work.
+   *
+   * @param media what the page itself brought along to be looked at
+   */
+  begin(mirrored: boolean, media?: HTMLElement): void {
     this.#overlay = createOverlay(() => {}, { mirrored });
+    this.#media = media;
+    if (!media) return;
+    this.#resizes = new ResizeObserver(() => this.#lay());
+    this.#resizes.observe(media);
+  }
+
+  /** Keeps the marks on the page's own picture, whose size and place are the page's affair. */
+  #lay(): void {
+    const marks = this.overlay;
+    if (!marks?.parentElement || !this.#media || !this.#size) return;
+    layOver(marks, this.#media, this.#size);
+    // What is beside the picture can move it.
+    this.#resizes?.observe(marks.parentElement);
   }
 
   /**
@@ -42,6 +64,8 @@ export class Results {
    */
   show(faces: readonly ReportedFace[], size: PictureSize, strings: Strings, last: boolean): boolean {
     this.#faces = faces;
+    this.#size = size;
+    this.#lay();
     this.#overlay?.draw(
       faces.map((face, i) => ({ face, label: faceLabel(face, i), selected: false })),
       size,
@@ -57,6 +81,9 @@ export class Results {
   end(): void {
     this.#announcer.hush();
     this.#overlay = undefined;
+    this.#media = undefined;
+    this.#size = undefined;
+    this.#resizes?.disconnect();
     this.#faces = [];
   }
 }
