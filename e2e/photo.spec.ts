@@ -110,6 +110,27 @@ test('boxes lie on the faces, and a click on one chooses it', async ({ page }) =
   await expect(page.getByRole('heading', { name: 'Face 3 of 4' })).toBeVisible();
 });
 
+test('of many faces the most alike are listed, and the age stays near', async ({ page }) => {
+  await page.goto('photo/');
+  const half = async (n: number) => sharp(samplePhoto(n)).resize(1200, 900).toBuffer();
+  const sheet = await sharp({ create: { width: 2400, height: 900, channels: 3, background: 'black' } })
+    .composite([
+      { input: await half(5), left: 0, top: 0 },
+      { input: await half(6), left: 1200, top: 0 },
+    ])
+    .png()
+    .toBuffer();
+  await page.getByLabel('Photo file').setInputFiles({ name: 'sheet.png', mimeType: 'image/png', buffer: sheet });
+  await acceptUntrained(page);
+  await expect(page.locator('.film').getByRole('status')).toHaveText(/9 faces in/);
+  const identity = page.locator('[data-output="Recognition"]');
+  await expect(identity).toContainText(isTrained ? 'the 5 most alike of 8 other faces' : 'not trained');
+  if (!isTrained) return;
+  const similarities = (await identity.locator('.bars').innerText()).match(/-?0\.\d+/g)?.map(Number) ?? [];
+  expect(similarities).toHaveLength(5);
+  expect(similarities).toEqual([...similarities].sort((a, b) => b - a));
+});
+
 test('asks before it runs on untrained weights, and keeps saying so', async ({ page, requests }) => {
   await page.goto('photo/');
   const notice = page.getByRole('complementary', { name: 'Untrained weights' });

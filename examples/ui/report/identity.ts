@@ -5,6 +5,8 @@ import { type Bar, createBar } from './bar.js';
 import { type ReportPart, section } from './section.js';
 
 const BARCODE_HEIGHT = 44;
+/** Other faces that are listed; of more, the most alike. */
+const MOST_OTHERS = 5;
 
 /** Draws one stripe per dimension, as dark as the number is large beside the vector's largest. */
 function drawBarcode(canvas: HTMLCanvasElement, embedding: Float32Array): void {
@@ -68,17 +70,15 @@ export function createIdentity(analyzer: Pick<FaceAnalyzer, 'compare'>): ReportP
       drawBarcode(barcode, embedding);
       barcode.setAttribute('aria-label', `Embedding of ${embedding.length} numbers`);
       element.dataset.value = [...embedding].join(' ');
-      const labels = others.map(({ label }) => label);
+      const compared = others.map(({ face: other, label }) => ({ label, ...analyzer.compare(face, other) }));
+      if (compared.length > MOST_OTHERS) compared.sort((a, b) => b.similarity - a.similarity).splice(MOST_OTHERS);
+      const labels = compared.map(({ label }) => label);
       if (labels.join() !== signature) {
         signature = labels.join();
         shown = labels.map((label) => createBar(`Face ${label}`, `Recognition/${label}`));
         bars.replaceChildren(...shown.map((bar) => bar.element));
       }
-      let claim = '';
-      others.forEach(({ face: other }, i) => {
-        const comparison = analyzer.compare(face, other);
-        const { similarity, verdict, reason } = comparison;
-        claim = claims(comparison);
+      compared.forEach(({ similarity, verdict, reason }, i) => {
         shown[i]?.set({
           fraction: similarity,
           text:
@@ -86,11 +86,15 @@ export function createIdentity(analyzer: Pick<FaceAnalyzer, 'compare'>): ReportP
           ...(verdict === undefined ? {} : { marked: verdict === 'same' }),
         });
       });
+      const which =
+        others.length > MOST_OTHERS
+          ? `the ${MOST_OTHERS} most alike of ${others.length} other faces`
+          : 'the other faces';
       setText(
         note,
         others.length === 0
           ? `${embedding.length} numbers that stand for this face. A second face in the picture would be compared here.`
-          : `Cosine similarity to the other faces. ${claim}`,
+          : `Cosine similarity to ${which}. ${claims(compared.find(({ missRate }) => missRate !== undefined))}`,
       );
     },
   };
