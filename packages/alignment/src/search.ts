@@ -54,14 +54,13 @@ export async function searchTiles(
   pause: () => Promise<void>,
 ): Promise<Candidate[]> {
   const found: Candidate[] = [];
-  for (const { scale, width, height, tiles } of planTiles(image.width, image.height, smallestFace, tile)) {
+  for (const { scale, border, width, height, tiles } of planTiles(image.width, image.height, smallestFace, tile)) {
     const context = greyCanvas(width, height);
-    const border = tile.border / scale;
-    drawPart(context, image, { x: -border, y: -border, width: width / scale, height: height / scale });
+    drawPart(context, image, { x: -border / scale, y: -border / scale, width: width / scale, height: height / scale });
     for (const { x, y } of tiles) {
       await pause();
       for (const { box, score } of await detect(context.getImageData(x, y, tile.side, tile.side))) {
-        found.push({ box: toSource(box, (x - tile.border) / scale, (y - tile.border) / scale, scale), score });
+        found.push({ box: toSource(box, (x - border) / scale, (y - border) / scale, scale), score });
       }
     }
   }

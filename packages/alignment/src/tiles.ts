@@ -4,14 +4,17 @@ export interface TileSize {
   readonly side: number;
   /** Smallest face that it finds reliably. */
   readonly smallestFace: number;
-  /** Grey border around the picture at every level: faces that the picture's edge cuts are found within it. */
+  /** Grey border around the whole picture: faces that its edge cuts are found within it. */
   readonly border: number;
+  /** The same at the finer levels, whose faces are small: often a narrower one does with a row of tiles less. */
+  readonly finerBorder: number;
 }
 
 /** The picture at one scale, cut into tiles. */
 export interface TileLevel {
   /** Pixels of this level per pixel of the picture. */
   readonly scale: number;
+  readonly border: number;
   /** Size of the level's canvas, border included. */
   readonly width: number;
   readonly height: number;
@@ -40,17 +43,19 @@ export function planTiles(width: number, height: number, smallestFace: number, t
   // A strip shows too little of a face that is twice as large as it is wide.
   const finest = smallestFace >= 2 * Math.min(width, height) ? 0 : Math.min(tile.smallestFace / smallestFace, 1);
   const levels: TileLevel[] = [];
-  for (let scale = finest; scale > coarsest; scale /= 2) levels.unshift(level(width, height, scale, tile));
-  levels.unshift(level(width, height, coarsest, tile));
+  for (let scale = finest; scale > coarsest; scale /= 2) {
+    levels.unshift(level(width, height, scale, tile.finerBorder, tile));
+  }
+  levels.unshift(level(width, height, coarsest, tile.border, tile));
   return levels;
 }
 
-function level(width: number, height: number, scale: number, tile: TileSize): TileLevel {
-  const paddedWidth = Math.max(tile.side, Math.round(width * scale) + 2 * tile.border);
-  const paddedHeight = Math.max(tile.side, Math.round(height * scale) + 2 * tile.border);
+function level(width: number, height: number, scale: number, border: number, tile: TileSize): TileLevel {
+  const paddedWidth = Math.max(tile.side, Math.round(width * scale) + 2 * border);
+  const paddedHeight = Math.max(tile.side, Math.round(height * scale) + 2 * border);
   const xs = offsets(paddedWidth, tile);
   const tiles = offsets(paddedHeight, tile).flatMap((y) => xs.map((x) => ({ x, y })));
-  return { scale, width: paddedWidth, height: paddedHeight, tiles };
+  return { scale, border, width: paddedWidth, height: paddedHeight, tiles };
 }
 
 /** Evenly spread offsets of tiles that cover `size` with at least the overlap. */

@@ -8,10 +8,15 @@ import type { PictureNetwork } from './networks.js';
 
 /** Least score of a candidate; what is no face is sorted out by the mesh. */
 const LEAST_SCORE = 0.5;
-/** What each detector sees of its square: faces of `smallestFace` pixels and more, cut by the picture's edge as well. */
+/**
+ * What each detector sees of its square: faces of `smallestFace` pixels and more, cut by the picture's edge as well.
+ *
+ * Ten pixels fit a picture searched down to 1/40 of its shorter side into four rows of tiles, two and one, where 16 took five,
+ * three and two. Of 372 large and small faces, cut by 20, 30 and 40 %, nine pixels and 16 found 336 both.
+ */
 const TILES: Readonly<Record<BlazeFaceRange, TileSize>> = {
-  full: { side: BLAZEFACE_SIDE.full, smallestFace: 17, border: 16 },
-  short: { side: BLAZEFACE_SIDE.short, smallestFace: 19, border: 16 },
+  full: { side: BLAZEFACE_SIDE.full, smallestFace: 17, border: 16, finerBorder: 10 },
+  short: { side: BLAZEFACE_SIDE.short, smallestFace: 19, border: 16, finerBorder: 16 },
 };
 
 /** A part of a canvas to look at: its top left corner, and where the canvas lies in the picture. */
@@ -38,14 +43,13 @@ export async function searchPicture(
 ): Promise<Detection[]> {
   const tile = TILES[range];
   const views: View[] = [];
-  for (const { scale, width, height, tiles } of planTiles(image.width, image.height, smallestFace, tile)) {
+  for (const { scale, border, width, height, tiles } of planTiles(image.width, image.height, smallestFace, tile)) {
     const context = greyCanvas(width, height);
-    const border = tile.border / scale;
-    drawPart(context, image, { x: -border, y: -border, width: width / scale, height: height / scale });
+    drawPart(context, image, { x: -border / scale, y: -border / scale, width: width / scale, height: height / scale });
     for (const { x, y } of tiles) {
       views.push({
         pixels: context.getImageData(x, y, tile.side, tile.side),
-        toPicture: ([u, v]) => [(x + u - tile.border) / scale, (y + v - tile.border) / scale],
+        toPicture: ([u, v]) => [(x + u - border) / scale, (y + v - border) / scale],
         scale: 1 / scale,
       });
     }

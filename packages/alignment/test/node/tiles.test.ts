@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { planTiles, type TileSize } from '../../src/tiles.js';
 
-const TILE: TileSize = { side: 128, smallestFace: 19.2, border: 16 };
+const TILE: TileSize = { side: 128, smallestFace: 19.2, border: 16, finerBorder: 10 };
 
 describe('planTiles', () => {
   it.each([
@@ -18,12 +18,12 @@ describe('planTiles', () => {
         for (const cx of [0, 0.13, 0.37, 0.5, 0.71, 0.99].map((share) => face / 2 + share * (width - face))) {
           for (const cy of [0, 0.29, 0.5, 0.83, 1].map((share) => face / 2 + share * (height - face))) {
             const best = Math.max(
-              ...levels.flatMap(({ scale, tiles }) => {
+              ...levels.flatMap(({ scale, border, tiles }) => {
                 const side = face * scale;
                 if (side < 0.99 * TILE.smallestFace) return [];
                 return tiles.map(({ x, y }) => {
                   const seen = (centre: number, from: number): number => {
-                    const at = centre * scale + TILE.border - from;
+                    const at = centre * scale + border - from;
                     return (Math.min(at + side / 2, TILE.side) - Math.max(at - side / 2, 0)) / side;
                   };
                   return Math.min(seen(cx, x), seen(cy, y));

@@ -120,8 +120,8 @@ export class LocalWatcher implements FrameWatcher {
     this.#life.abort(new DOMException('The stream has ended.', 'AbortError'));
   }
 
-  #near(): Pick<LocatedFace, 'box' | 'score'>[] {
-    return this.#before.map(({ face: { box, score = 1 } }) => ({ box, score }));
+  #near(): Pick<LocatedFace, 'box' | 'points' | 'score'>[] {
+    return this.#before.map(({ face: { box, points, score = 1 } }) => ({ box, points, score }));
   }
 
   /** The id of a face that is plainly where one was a moment ago, with no other near. */

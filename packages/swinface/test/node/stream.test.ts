@@ -70,7 +70,7 @@ describe('stream', () => {
     await frames.return();
     const whole = locator.calls.map(({ previous }) => previous === undefined);
     expect(whole.flatMap((all, i) => (all ? [i] : []))).toEqual([0, 10]);
-    expect(locator.calls[1]?.previous).toEqual([{ box: expect.anything(), score: 0.9 }]);
+    expect(locator.calls[1]?.previous).toEqual([{ box: expect.anything(), points: left, score: 0.9 }]);
   });
 
   it('searches everywhere as long as there is no face', async () => {
