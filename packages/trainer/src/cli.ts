@@ -10,6 +10,7 @@ import { explainCommand } from './commands/explain.js';
 import { exportCommand } from './commands/export.js';
 import { listCommand } from './commands/list.js';
 import { quantizeCommand } from './commands/quantize.js';
+import { recognisabilityCommand } from './commands/recognisability.js';
 import { trainCommand } from './commands/train.js';
 
 const COMMANDS = [
@@ -22,6 +23,7 @@ const COMMANDS = [
   evaluateCommand,
   exportCommand,
   quantizeCommand,
+  recognisabilityCommand,
   explainCommand,
 ];
 

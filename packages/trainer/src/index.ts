@@ -23,6 +23,7 @@ export { type ExportOptions, exportRun, trainedWeights, weightsToStartFrom } fro
 export { differentiate } from './graph/differentiate.js';
 export { type RunningStatistic, recordTrainingGraph, type TrainingGraph } from './graph/training-graph.js';
 export { type BatchStatistics, type RandomMask, type Regularization, TrainingOps } from './graph/training-ops.js';
+export { type RecognisabilityOptions, runRecognisability } from './quality/index.js';
 export { type MeasureOptions, type QuantizeOptions, quantize } from './quantize/index.js';
 export { recipeConfig } from './recipe/config.js';
 export type { DataRecipe, PartRecipe } from './recipe/data.js';

@@ -1,5 +1,6 @@
 import { CROP_SIZE, type Point } from '@swinface/geometry';
 import type { CropGeometry } from './crop.js';
+import { blur, lowerResolution } from './filters.js';
 import { compress } from './jpeg.js';
 import type { Random } from './random.js';
 
@@ -91,7 +92,6 @@ export function placePoint([x, y]: Point, { cos, sin, shiftX, shiftY, mirror, mi
 
 /** Varies cached crops into network input; keeps scratch memory between calls. */
 export class Augmenter {
-  private readonly scratch = new Float32Array(AREA);
   private readonly table = new Float32Array(256);
 
   /**
@@ -166,11 +166,11 @@ export class Augmenter {
   private distort(image: Float32Array, random: Random): void {
     const kind = random.integer(9);
     if (kind <= 1) {
-      for (let pass = 1 + random.integer(3); pass > 0; pass--) this.blur(image);
+      for (let pass = 1 + random.integer(3); pass > 0; pass--) blur(image);
     } else if (kind <= 3) {
-      this.lowerResolution(image, 20 + random.integer(45));
+      lowerResolution(image, 20 + random.integer(45));
     } else if (kind === 4) {
-      this.sharpen(image, random.uniform(0.3, 1.5));
+      sharpen(image, random.uniform(0.3, 1.5));
     } else if (kind === 5) {
       const sigma = random.uniform(3, 16);
       // The sum of four uniform bytes is normal enough for noise: mean 510, standard deviation 147.8.
@@ -192,64 +192,14 @@ export class Augmenter {
       }
     }
   }
+}
 
-  /** Binomial [1 2 1] / 4 along both axes, in place; edges repeat. */
-  private blur(image: Float32Array): void {
-    const { scratch } = this;
-    for (let plane = 0; plane < image.length; plane += AREA) {
-      for (let i = 0; i < AREA; i++) {
-        const col = i % SIDE;
-        const at = plane + i;
-        const left = image[col > 0 ? at - 1 : at] ?? 0;
-        const right = image[col < SIDE - 1 ? at + 1 : at] ?? 0;
-        scratch[i] = (left + 2 * (image[at] ?? 0) + right) / 4;
-      }
-      for (let i = 0; i < AREA; i++) {
-        const above = scratch[i >= SIDE ? i - SIDE : i] ?? 0;
-        const below = scratch[i < AREA - SIDE ? i + SIDE : i] ?? 0;
-        image[plane + i] = (above + 2 * (scratch[i] ?? 0) + below) / 4;
-      }
-    }
-  }
-
-  private sharpen(image: Float32Array, amount: number): void {
-    const original = image.slice();
-    this.blur(image);
-    for (let i = 0; i < image.length; i++) {
-      const v = original[i] ?? 0;
-      image[i] = v + amount * (v - (image[i] ?? 0));
-    }
-  }
-
-  /** Averages down to n x n and enlarges again, as a small or distant face is. */
-  private lowerResolution(image: Float32Array, n: number): void {
-    const { scratch } = this;
-    const ratio = SIDE / n;
-    for (let plane = 0; plane < image.length; plane += AREA) {
-      for (let row = 0; row < n; row++) {
-        const [top, bottom] = [Math.floor(row * ratio), Math.ceil((row + 1) * ratio)];
-        for (let col = 0; col < n; col++) {
-          const [left, right] = [Math.floor(col * ratio), Math.ceil((col + 1) * ratio)];
-          let sum = 0;
-          for (let y = top; y < bottom; y++) {
-            for (let x = left; x < right; x++) sum += image[plane + y * SIDE + x] ?? 0;
-          }
-          scratch[row * n + col] = sum / ((bottom - top) * (right - left));
-        }
-      }
-      for (let row = 0; row < SIDE; row++) {
-        const y = Math.max(0, Math.min(n - 1, (row + 0.5) / ratio - 0.5));
-        const y0 = Math.min(n - 2, y | 0);
-        for (let col = 0; col < SIDE; col++) {
-          const x = Math.max(0, Math.min(n - 1, (col + 0.5) / ratio - 0.5));
-          const x0 = Math.min(n - 2, x | 0);
-          const at = y0 * n + x0;
-          const upper = (scratch[at] ?? 0) * (1 - x + x0) + (scratch[at + 1] ?? 0) * (x - x0);
-          const lower = (scratch[at + n] ?? 0) * (1 - x + x0) + (scratch[at + n + 1] ?? 0) * (x - x0);
-          image[plane + row * SIDE + col] = upper * (1 - y + y0) + lower * (y - y0);
-        }
-      }
-    }
+function sharpen(image: Float32Array, amount: number): void {
+  const original = image.slice();
+  blur(image);
+  for (let i = 0; i < image.length; i++) {
+    const v = original[i] ?? 0;
+    image[i] = v + amount * (v - (image[i] ?? 0));
   }
 }
 

@@ -61,7 +61,7 @@ function groupRows(identities: readonly (string | undefined)[]): Map<string, num
 }
 
 /** L with L Lᵀ = a, of which only the lower triangle is read. */
-function choleskyFactor(a: Float64Array, n: number): Float64Array {
+export function choleskyFactor(a: Float64Array, n: number): Float64Array {
   const factor = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {

@@ -1,0 +1,1 @@
+export { type RecognisabilityOptions, runRecognisability } from './run.js';
