@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import { build, type Plugin, preview } from 'vite';
+import { CAMERA_VIDEO, makeCameraVideo } from '../../e2e/camera-video.js';
 import { ImageFiles, readDataset } from '../../packages/trainer/src/data/samples.js';
 import { parsePairs, readPairs } from '../../packages/trainer/src/evaluate/pairs.js';
 import { foldAccuracy } from '../../packages/trainer/src/evaluate/verification.js';
@@ -26,6 +27,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json',
   '.jpg': 'image/jpeg',
 };
+/** Seconds for which the camera's video is followed. */
+const STREAM_SECONDS = 10;
 const PHOTOS = ['sample1.jpg', 'sample3.jpg', 'sample6.jpg'].map((name) => `/assets/samples/${name}`);
 
 const folders: Plugin = {
@@ -59,6 +62,14 @@ interface Row {
     readonly low: number;
     readonly high: number;
   }[];
+  /** One face, 640 x 480: frames and looks of the network per second, and milliseconds until a frame's answer. */
+  readonly stream?: {
+    readonly frames: number;
+    readonly analyses: number;
+    readonly latency: number;
+    readonly low: number;
+    readonly high: number;
+  };
   readonly verification?: {
     readonly accuracy: number;
     readonly standardError: number;
@@ -90,6 +101,7 @@ export async function main(
   const out = { outDir: inRepo('.cache/compare'), emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 5000 };
   const common = { root: inRepo('bench/compare/page'), configFile: false, logLevel: 'warn', build: out } as const;
   await build({ ...common, base: './', worker: { format: 'es' } });
+  await makeCameraVideo();
   const server = await preview({ ...common, plugins: [folders], preview: { port: 0, host: '127.0.0.1' } });
   const address = server.httpServer.address();
   if (!address || typeof address === 'string') throw new Error('The page has no port.');
@@ -131,6 +143,9 @@ const launch = (executablePath: string): Promise<Browser> =>
       '--no-sandbox',
       '--enable-unsafe-webgpu',
       ...(process.env.BENCH_CHROMIUM_ARGS ?? '--use-webgpu-adapter=swiftshader').split(' ').filter(Boolean),
+      '--use-fake-ui-for-media-stream',
+      '--use-fake-device-for-media-stream',
+      `--use-file-for-fake-video-capture=${CAMERA_VIDEO}`,
       '--disable-background-networking',
       '--disable-component-update',
       '--no-first-run',
@@ -192,6 +207,9 @@ async function measure(
     const { median, q1: low, q3: high } = spread(milliseconds);
     photos.push({ photo: address.replace(/^.*\//, ''), faces, median, low, high });
   }
+  progress(`${name}: the camera`);
+  const followed = await call(page, 'stream', STREAM_SECONDS);
+  const latency = followed && spread(followed.latencies);
   const verification = lfw ? await verify(page, lfw, (line) => progress(`${name}: ${line}`)) : undefined;
   return {
     name,
@@ -199,6 +217,17 @@ async function measure(
     bytes: received,
     firstMilliseconds: first.milliseconds,
     photos,
+    ...(followed && latency
+      ? {
+          stream: {
+            frames: followed.frames,
+            analyses: followed.analyses,
+            latency: latency.median,
+            low: latency.q1,
+            high: latency.q3,
+          },
+        }
+      : {}),
     ...(verification ? { verification } : {}),
   };
 }
@@ -236,8 +265,8 @@ async function verify(
 
 function table(rows: readonly Row[]): string[] {
   const photos = rows[0]?.photos.map(({ photo }) => photo) ?? [];
-  const head = ['', 'engine', 'downloaded', 'first result', ...photos, 'LFW View 1'];
-  const lines = rows.map(({ name, description, bytes, firstMilliseconds, photos, verification }) => [
+  const head = ['', 'engine', 'downloaded', 'first result', ...photos, 'stream', 'LFW View 1'];
+  const lines = rows.map(({ name, description, bytes, firstMilliseconds, photos, stream, verification }) => [
     name,
     description,
     `${(bytes / 1e6).toFixed(1)} MB`,
@@ -246,6 +275,9 @@ function table(rows: readonly Row[]): string[] {
       ({ faces, median, low, high }) =>
         `${median.toFixed(0)} ms [${low.toFixed(0)}, ${high.toFixed(0)}], ${faces} ${faces === 1 ? 'face' : 'faces'}`,
     ),
+    stream
+      ? `${stream.frames.toFixed(1)} frames/s, network ${stream.analyses.toFixed(1)}/s, ${stream.latency.toFixed(0)} ms [${stream.low.toFixed(0)}, ${stream.high.toFixed(0)}] a frame`
+      : 'not measured',
     verification
       ? `${(100 * verification.accuracy).toFixed(1)} ± ${(100 * verification.standardError).toFixed(1)} %, ${verification.missed} of ${verification.faces} faces missed`
       : 'not measured',

@@ -8,6 +8,18 @@ export interface Contestant {
   embed(image: ImageBitmap): Promise<Float32Array>;
   /** As the library measures it; more is more alike. */
   similarity(a: Float32Array, b: Float32Array): number;
+  /** Follows the faces of a playing video for some time; absent where the comparison does not measure it. */
+  stream?(video: HTMLVideoElement, seconds: number): Promise<StreamFigures>;
+}
+
+/** How a library keeps up with a video. */
+export interface StreamFigures {
+  /** Frames with the landmarks of a face, per second. */
+  readonly frames: number;
+  /** Looks of the recognition network, per second. */
+  readonly analyses: number;
+  /** Milliseconds from a frame being shown to its answer, of each frame. */
+  readonly latencies: readonly number[];
 }
 
 /** @vladmandic/human with its face models, its caching between frames switched off, everything else as it comes. */

@@ -1,4 +1,4 @@
-import { type Contestant, openHuman } from './human.js';
+import { type Contestant, openHuman, type StreamFigures } from './human.js';
 import { openSwinFace } from './swinface.js';
 
 /** Ways to run the libraries. */
@@ -47,6 +47,21 @@ const calls = {
       milliseconds.push(performance.now() - start);
     }
     return { faces, milliseconds };
+  },
+
+  /** The camera's video, followed for some seconds; undefined for a library of which this is not measured. */
+  async stream(seconds: number): Promise<StreamFigures | undefined> {
+    if (!contestant?.stream) return undefined;
+    const camera = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+    const video = Object.assign(document.createElement('video'), { muted: true, srcObject: camera });
+    document.body.append(video);
+    try {
+      await video.play();
+      return await contestant.stream(video, seconds);
+    } finally {
+      for (const track of camera.getTracks()) track.stop();
+      video.remove();
+    }
   },
 
   /** Remembers the largest face of a photo; false where none is found. */
