@@ -193,6 +193,19 @@ for (const [name, expected, words] of [
   });
 }
 
+test('in a frame that is given no camera, a person is told what the page around it must write', async ({ page }) => {
+  await page.goto('');
+  await page.evaluate(() => {
+    const frame = document.createElement('iframe');
+    frame.allow = "camera 'none'";
+    frame.src = '/';
+    document.body.append(frame);
+  });
+  const widget = page.frameLocator('iframe').locator('swin-face.live');
+  await widget.getByRole('button', { name: 'Start the camera' }).click();
+  await expect(widget.getByRole('alert')).toContainText('allow="camera"');
+});
+
 test('a browser that offers no camera is told', async ({ page }) => {
   await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'mediaDevices'));
   await page.goto('');
