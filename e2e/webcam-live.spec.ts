@@ -55,6 +55,29 @@ test('the last half minute grows while a face is in view, and is told in words',
   await expect(timeline(page)).toBeHidden();
 });
 
+test('what was said last stays, dimmed, while no face is in view, and time goes on', async ({ page, context }) => {
+  await context.grantPermissions(['camera']);
+  await page.goto('webcam/');
+  await start(page);
+  const report = page.locator('.report').first();
+  await expect(report).toContainText('Apparent age');
+  await expect.poll(() => columnsSeen(page)).toBeGreaterThan(3);
+  const letSee = (enabled: boolean) =>
+    page.locator('video').evaluate((video, enabled) => {
+      // A camera that is covered: its frames are black.
+      const stream = (video as HTMLVideoElement).srcObject as MediaStream;
+      for (const track of stream.getVideoTracks()) track.enabled = enabled;
+    }, enabled);
+  await letSee(false);
+  await expect(page.getByRole('status').first()).toHaveText(/No face in view/);
+  await expect(report).toHaveAttribute('data-past', '');
+  await expect(report).toContainText('Apparent age');
+  await expect(timeline(page)).toBeVisible();
+  await letSee(true);
+  await expect(page.getByRole('status').first()).toHaveText(/1 face in view/);
+  await expect(report).not.toHaveAttribute('data-past');
+});
+
 test('how well the machine keeps up is measured, not made up', async ({ page, context }) => {
   await context.grantPermissions(['camera']);
   await page.goto('webcam/');

@@ -29,6 +29,8 @@ export interface Session {
   release(): void;
   /** Fills the report's column, building it for this analyzer if need be. */
   report(analyzer: FaceAnalyzer): ReportPart;
+  /** Shows that the report is of a face that is not there any more, until {@link Session.report} fills it again. */
+  dimReport(): void;
   /** Empties the report's column down to a line of text and what will be there. */
   clearReport(text: string): void;
 }
@@ -93,9 +95,14 @@ export function createSession(page: 'photo' | 'webcam'): Session {
     report(analyzer) {
       if (built?.analyzer !== analyzer) built = { analyzer, part: createReport(analyzer) };
       if (!built.part.element.isConnected) shell.report.replaceChildren(built.part.element);
+      shell.report.removeAttribute('data-past');
       return built.part;
     },
+    dimReport() {
+      shell.report.setAttribute('data-past', '');
+    },
     clearReport(text) {
+      shell.report.removeAttribute('data-past');
       placeholder.setText(text);
       if (!placeholder.element.isConnected) shell.report.replaceChildren(placeholder.element);
     },

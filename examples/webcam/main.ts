@@ -59,6 +59,8 @@ shell.stage.append(list.element, timeline.element, explanation.element, peoplePa
 let running: Running | undefined;
 let chosen: string | undefined;
 let shown: readonly TrackedFace[] = [];
+/** The face that the report is about. */
+let reported: TrackedFace | undefined;
 let reportedAt = 0;
 
 showReady();
@@ -169,6 +171,11 @@ function showFrame(frame: StreamFrame, { analyzer, video }: NonNullable<Running[
   if (entry) {
     timeline.show(entry.label, history.of(entry.face.id), now);
     session.report(analyzer).show({ ...entry, others: entries });
+    reported = entry.face;
+  } else if (reported) {
+    // Somebody who looks away for a moment finds what was said last where it was, and time going on.
+    timeline.show(labelOf(reported), history.of(reported.id), now);
+    session.dimReport();
   } else {
     session.clearReport('No face in view.');
   }
@@ -244,6 +251,7 @@ function stop(): void {
   running = undefined;
   chosen = undefined;
   shown = [];
+  reported = undefined;
   status.hush();
   setText(hint, '');
   history.clear();
