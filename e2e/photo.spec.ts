@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import {
   acceptUntrained,
   analyzeSample,
@@ -129,6 +129,29 @@ test('of many faces the most alike are listed, and the age stays near', async ({
   const similarities = (await identity.locator('.bars').innerText()).match(/-?0\.\d+/g)?.map(Number) ?? [];
   expect(similarities).toHaveLength(5);
   expect(similarities).toEqual([...similarities].sort((a, b) => b - a));
+});
+
+test('says what is wrong with a poor picture, and tells nobody apart by it', async ({ page }) => {
+  test.skip(!isTrained, 'Untrained weights have no measured recognisability.');
+  await page.goto('photo/');
+  await analyzeSample(page, 6);
+  const caution = page.locator('.caution');
+  const likeness = page.locator('[data-output="Recognition"] .bars');
+  await expect(caution).toBeHidden();
+  await expect(likeness).not.toContainText('poor picture');
+  const change: Readonly<Record<string, (photo: Sharp) => Sharp>> = {
+    'in the dark': (photo) => photo.linear(0.06),
+    blurred: (photo) => photo.blur(8),
+    'very small': (photo) => photo.resize({ width: 160 }),
+  };
+  for (const [fault, spoil] of Object.entries(change)) {
+    const buffer = await spoil(sharp(samplePhoto(6)).rotate())
+      .png()
+      .toBuffer();
+    await page.getByLabel('Photo file').setInputFiles({ name: `${fault}.png`, mimeType: 'image/png', buffer });
+    await expect(caution).toContainText(`Do not rely on these answers: the face is ${fault}`);
+    await expect(likeness.getByText('unsure: poor picture')).toHaveCount(3);
+  }
 });
 
 test('asks before it runs on untrained weights, and keeps saying so', async ({ page, requests }) => {

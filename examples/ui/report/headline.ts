@@ -29,16 +29,19 @@ const FAULTS: Readonly<Record<Face['quality']['hints'][number], string>> = {
   'too-bright': 'in too bright a light',
   blurred: 'blurred',
   'turn-to-camera': 'turned away',
-  unrecognisable: 'covered, or too poorly seen to be known again',
+  unrecognisable: 'too poorly seen to be known again',
 };
 
 const list = new Intl.ListFormat('en');
 
 /** Nothing for a good picture. */
-const caution = ({ hints }: Face['quality']): string =>
-  hints.length === 0
-    ? ''
-    : `Do not rely on these answers: the face is ${list.format(hints.map((hint) => FAULTS[hint]))}.`;
+function caution({ hints }: Face['quality']): string {
+  if (hints.length === 0) return '';
+  const faults = hints.map((hint) => FAULTS[hint]);
+  // Where the pixels show nothing wrong, something is in front of the face, as a rule.
+  const alone = hints.length === 1 && hints[0] === 'unrecognisable';
+  return `Do not rely on these answers: the face is ${alone ? 'covered, or ' : ''}${list.format(faults)}.`;
+}
 
 /** The three answers people look for first, whether the picture allows them, and where the head points. */
 export function createHeadline(): ReportPart {
