@@ -112,8 +112,8 @@ test('random aborts and disposals', async ({ page }) => {
           const leaving = new AbortController();
           const { signal } = leaving;
           const kind = ['create', 'analyze', 'stream', 'dispose'][below(4)];
-          // From before anything has begun to after all is done.
-          const after = below(500);
+          // From before anything has begun to after all is done; half of them early, which comes first on any machine.
+          const after = below(below(2) === 0 ? 10 : 500);
           if (kind === 'create') {
             setTimeout(() => leaving.abort('left'), after);
             await ending(async () => (await create(signal)).dispose());

@@ -59,7 +59,7 @@ test('npm run fuzz gives every reader damaged files', async () => {
 });
 
 test('npm run soak does a little of everything', async () => {
-  const { stdout } = await npmRun('soak', '--frames', '30', '--aborts', '5', '--kills', '1');
+  const { stdout } = await npmRun('soak', '--frames', '30', '--aborts', '10', '--kills', '1');
   const rows = stdout.split('\n').filter((line) => line.startsWith('| '));
   expect(rows.length).toBeGreaterThanOrEqual(9);
   for (const row of rows.slice(1)) expect(row).not.toMatch(/FAILED|\| 0 \|/);
