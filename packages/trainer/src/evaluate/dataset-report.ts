@@ -1,4 +1,5 @@
 import type { OperatingPoint } from '@swinface/core';
+import { operatingPoint } from '@swinface/postprocessing';
 import { EXPRESSIONS } from '../data/expressions.js';
 import type { Dataset, FaceSample } from '../data/samples.js';
 import { HEADS } from '../tasks/heads.js';
@@ -8,6 +9,7 @@ import { type AttributesReport, attributesReport, type ClassReport, classReport 
 import { type GroupReport, groupReports } from './groups.js';
 import { type PairList, parsePairs } from './pairs.js';
 import type { Predictions, Predictor } from './predict.js';
+import { type RejectPoint, rejectCurve } from './reject.js';
 import {
   ALL_STRANGERS,
   type KeptRate,
@@ -47,6 +49,11 @@ export interface VerificationReport {
   readonly strictest: readonly StrictestPoint[];
   /** What the manifest's false match rates come to on these faces; empty without identities. */
   readonly kept: readonly KeptRate[];
+  /**
+   * Misses at the manifest's threshold nearest to one in a thousand as the least recognisable faces are rejected; empty where
+   * the manifest does not say how recognisable faces are.
+   */
+  readonly reject: readonly RejectPoint[];
 }
 
 /** Everything measured on one data set; parts without labels are absent. */
@@ -157,7 +164,7 @@ function verificationReport(
   const table = new PairTable(embeddings, dims, samples);
   const { genuine } = table;
   const impostor = table.strangers(ALL_STRANGERS);
-  if (impostor.length === 0) return report.pairs ? { ...report, strictest: [], kept: [] } : undefined;
+  if (impostor.length === 0) return report.pairs ? { ...report, strictest: [], kept: [], reject: [] } : undefined;
   if (genuine.length > 0) {
     const all = {
       genuine: genuine.length,
@@ -167,5 +174,11 @@ function verificationReport(
     };
     report = { ...report, all };
   }
-  return { ...report, strictest: strictestTable(table, FALSE_MATCH_RATES), kept: keptRates(table, promised) };
+  const point = operatingPoint(promised);
+  return {
+    ...report,
+    strictest: strictestTable(table, FALSE_MATCH_RATES),
+    kept: keptRates(table, promised),
+    reject: point ? rejectCurve(predictions, point) : [],
+  };
 }

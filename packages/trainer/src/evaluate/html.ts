@@ -49,7 +49,7 @@ function comparisonSection({ comparisons }: EvaluationReport): string {
   return `<h2>Against the goals and other libraries</h2>${table(['measure', 'here', 'goal', 'others, on other faces of the same set'], rows)}`;
 }
 
-function verificationSection({ pairs, all, strictest, kept }: VerificationReport): string {
+function verificationSection({ pairs, all, strictest, kept, reject }: VerificationReport): string {
   const parts = ['<h3>Same person or not</h3>'];
   if (pairs) {
     parts.push(
@@ -104,6 +104,15 @@ function verificationSection({ pairs, all, strictest, kept }: VerificationReport
         ]),
       ),
       '<p><small>95 % intervals that allow for each person being in many pairs.</small></p>',
+    );
+  }
+  if (reject.length > 0) {
+    parts.push(
+      "<p>Pairs of one person that are missed at the manifest's threshold nearest to one in a thousand, as the least recognisable faces are rejected:</p>",
+      table(
+        ['faces rejected', 'pairs left', 'false non-match rate'],
+        reject.map(({ rejected, misses }) => [percent(rejected), String(misses.count), estimate(misses, percent)]),
+      ),
     );
   }
   return parts.join('');
