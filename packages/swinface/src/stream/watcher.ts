@@ -17,8 +17,12 @@ import type { Workplace } from '../runner/workplace.js';
 import type { TrackedFace } from '../types.js';
 import { Rate } from './rate.js';
 
-/** Frames between two searches of the whole frame; in between, faces are looked for near where they were. */
-const SEARCH_EVERY = 10;
+/**
+ * What passes at least from one search of the whole frame to the next; in between, faces are looked for near where they were.
+ * A search of 640 x 480 pixels takes as long as five frames: in each tenth frame it held a stream at 12 a second where one a
+ * second allows 15 (medians of three runs of `npm run compare` on a busy machine).
+ */
+const SEARCH_EVERY = { frames: 10, seconds: 1 } as const;
 /** Overlap from which a face is plainly the one that was there a frame ago, and up to which another is not in its way. */
 const PLAINLY = { same: 0.4, apart: 0.1 } as const;
 /** Seconds after which nothing is plain any more. */
@@ -72,6 +76,8 @@ export class LocalWatcher implements FrameWatcher {
   #before: readonly Before[] = [];
   #beforeAt = -Infinity;
   #frames = 0;
+  /** The last search of a whole frame. */
+  #searched = { frame: -Infinity, time: -Infinity };
   #failure: unknown;
 
   constructor(runner: Workplace, { analyzeEvery }: WatchOptions) {
@@ -88,7 +94,7 @@ export class LocalWatcher implements FrameWatcher {
 
   async #look(picture: CapturedImage, time: number, signal: AbortSignal): Promise<WatchedFrame> {
     if (this.#failure !== undefined) throw this.#failure;
-    const previous = this.#frames++ % SEARCH_EVERY === 0 || this.#before.length === 0 ? undefined : this.#near();
+    const previous = this.#searches(time) ? undefined : this.#near();
     const { image, found, watch, leaveFront, dispose } = await this.#runner.bringIn(
       picture,
       (image, watch) => this.#runner.locate(image, previous, signal, watch),
@@ -118,6 +124,16 @@ export class LocalWatcher implements FrameWatcher {
 
   close(): void {
     this.#life.abort(new DOMException('The stream has ended.', 'AbortError'));
+  }
+
+  /** Whether the frame at this time is to be searched as a whole. */
+  #searches(time: number): boolean {
+    const frame = this.#frames++;
+    const isDue =
+      frame - this.#searched.frame >= SEARCH_EVERY.frames && time - this.#searched.time >= SEARCH_EVERY.seconds;
+    if (!isDue && this.#before.length > 0) return false;
+    this.#searched = { frame, time };
+    return true;
   }
 
   #near(): Pick<LocatedFace, 'box' | 'points' | 'score'>[] {

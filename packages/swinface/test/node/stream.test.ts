@@ -57,19 +57,19 @@ describe('stream', () => {
     expect(seen[0]?.timings.total).toBeGreaterThan(0);
   });
 
-  it('looks near the faces of the last frame, and everywhere now and then', async () => {
+  it('looks near the faces of the last frame', async () => {
     const locator = new StubLocator([left]);
     using analyzer = await create(locator);
     const video = new PixelVideo();
     const frames = analyzer.stream(video.element);
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < 3; i++) {
       const next = frames.next();
       await show(video, i);
       await next;
     }
     await frames.return();
     const whole = locator.calls.map(({ previous }) => previous === undefined);
-    expect(whole.flatMap((all, i) => (all ? [i] : []))).toEqual([0, 10]);
+    expect(whole.flatMap((all, i) => (all ? [i] : []))).toEqual([0]);
     expect(locator.calls[1]?.previous).toEqual([{ box: expect.anything(), points: left, score: 0.9 }]);
   });
 

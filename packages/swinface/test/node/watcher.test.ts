@@ -126,6 +126,18 @@ describe('the cadence', () => {
     expect(seen.slice(0, 8).map(({ age }) => age)).toEqual([0, 100, 200, 300, 400, 500, 100, 200]);
   });
 
+  it.each([
+    [25, [0, 25, 50]],
+    [2, [0, 10, 20, 30, 40, 50]],
+  ])('at %i frames a second, whole frames are searched a second and ten frames apart', async (rate, searches) => {
+    const place = new Place();
+    const watcher = new LocalWatcher(place, { analyzeEvery: 500 });
+    place.people = [person(100, ANNA)];
+    for (let i = 0; i <= 50; i++) await look(watcher, i / rate);
+    expect(place.whole.flatMap((whole, i) => (whole ? [i] : []))).toEqual(searches);
+    await soon(() => expect(open.size).toBe(0));
+  });
+
   it('goes on locating while the network is busy, two pictures at a time at most', async () => {
     const place = new Place();
     const watcher = new LocalWatcher(place, { analyzeEvery: 0 });
