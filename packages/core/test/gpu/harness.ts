@@ -39,18 +39,21 @@ export function rounded(name: string, tensor: HostTensor, storage: Storage): Hos
   return { shape, data: dequantizeRows(quantizeRows({ shape: [data.length / depth, depth], data })).data };
 }
 
-/** What the reference makes of a piece, with weights as they are stored. */
-export const referenceOf = (piece: Piece, input: HostTensor, storage: Storage = 'f32'): Float64Array =>
-  inReference(piece, input, storage).data;
-
-/** Shape of what a piece makes. */
-export const shapeOf = (piece: Piece, input: HostTensor): readonly number[] => inReference(piece, input, 'f32').shape;
-
-function inReference(piece: Piece, input: HostTensor, storage: Storage) {
+/** What the reference makes of a piece, with weights as they are stored, and its shape. */
+export function referenceAndShapeOf(
+  piece: Piece,
+  input: HostTensor,
+  storage: Storage = 'f32',
+): { expected: Float64Array; shape: readonly number[] } {
   const weight = (name: string, shape: readonly number[]) =>
     toReference(rounded(name, weightOf(name, shape, storage), storage));
-  return piece(new ReferenceOps(), toReference(input), weight);
+  const { data, shape } = piece(new ReferenceOps(), toReference(input), weight);
+  return { expected: data, shape };
 }
+
+/** What the reference makes of a piece, with weights as they are stored. */
+export const referenceOf = (piece: Piece, input: HostTensor, storage?: Storage): Float64Array =>
+  referenceAndShapeOf(piece, input, storage).expected;
 
 /** The kernels of a piece. */
 export function planOf(piece: Piece, inputShape: readonly number[], maxFaces: number, storage: Storage = 'f32'): Plan {
