@@ -10,6 +10,7 @@ declare const harness: SdkHarness;
 const MODEL = '/assets/models/swinface-mobile.json';
 
 let test: TestPage;
+let heads: readonly Buffer[];
 beforeAll(async () => {
   test = await openTestPage([], 'packages/swinface/test/browser/page.html');
   await test.page.evaluate(async (model) => {
@@ -19,6 +20,7 @@ beforeAll(async () => {
       analyzer: await FaceAnalyzer.create({ model, engine: 'wasm', thread: 'main', outputs }),
     });
   }, MODEL);
+  heads = await cutHeads();
 });
 afterAll(() => test?.close());
 
@@ -55,7 +57,7 @@ const cosine = (a: readonly number[], b: readonly number[]) =>
   a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
 
 /** The heads of all sample photos that lie whole within them, each as a square of 2.4 face widths. */
-async function heads(): Promise<Buffer[]> {
+async function cutHeads(): Promise<Buffer[]> {
   const found: Buffer[] = [];
   for (const { name } of SAMPLES) {
     const { width = 0, height = 0 } = await sharp(samplePath(name)).metadata();
@@ -78,7 +80,7 @@ function isProfile({ box, nose }: Answer): boolean {
 
 it('a portrait answers the same whichever way up it is', async () => {
   const all: { roll: number; years: number; alike: number }[] = [];
-  for (const [i, head] of (await heads()).entries()) {
+  for (const [i, head] of heads.entries()) {
     const alone = await analyze(`upright${i}.png`, head);
     const [upright] = alone;
     // Beside some heads another one is in the square; and the mesh is not made for full profiles, found upright or not.
@@ -112,7 +114,7 @@ it('a portrait answers the same whichever way up it is', async () => {
 it('ten heads of 150 pixels on a strip of 8000 x 410 are found where they are', async () => {
   const [width, height] = [8000, 410];
   const single: Buffer[] = [];
-  for (const [i, head] of (await heads()).entries()) {
+  for (const [i, head] of heads.entries()) {
     if ((await analyze(`single${i}.png`, head)).length === 1) single.push(head);
   }
   expect(single.length).toBeGreaterThanOrEqual(5);
