@@ -12,4 +12,5 @@ export { nullAdapter, testAdapter } from './gpu.js';
 export { runOnnx } from './onnx.js';
 export { noise, pixelAt, seededRandom } from './pictures.js';
 export { syntheticInput, syntheticTensor, syntheticWeights } from './synthetic.js';
+export { TINY_MOBILE } from './tiny-mobile.js';
 export { callWrongly, WRONG_VALUES, type WrongAnswers } from './wrong-values.js';

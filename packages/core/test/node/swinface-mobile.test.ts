@@ -15,32 +15,11 @@ import { exportOnnx } from '@swinface/core/onnx';
 import { ReferenceOps, runReference, toReference } from '@swinface/core/reference';
 import { TfjsEngine } from '@swinface/core/tfjs';
 import { WasmEngine } from '@swinface/core/wasm';
-import { expectAllClose, syntheticInput, syntheticWeights } from '@swinface/testing';
+import { expectAllClose, syntheticInput, syntheticWeights, TINY_MOBILE } from '@swinface/testing';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 
 const MOBILE = PRESETS['swinface-mobile'];
-
-/** Every operation of the network at sizes that the float64 reference runs in a moment: levels of 8, 4, 4 and 2 a side. */
-const TINY: MobileFaceConfig = {
-  ...MOBILE,
-  name: 'tiny-mobile',
-  image: 32,
-  trunk: {
-    kind: 'mobileface',
-    stem: 4,
-    stages: [
-      { channels: 4, entry: 8, inner: 6, blocks: 1 },
-      { channels: 6, entry: 10, inner: 8, blocks: 2 },
-      { channels: 5, entry: 12, inner: 7, blocks: 1 },
-    ],
-    top: 9,
-  },
-  feature: 8,
-  embedding: 10,
-  split: [1, 2, 2, 3],
-  reduction: 2,
-};
 
 /** What files say of themselves, as far as it matters here. */
 const passportOf = (config: MobileFaceConfig) => ({
@@ -57,8 +36,8 @@ const passportOf = (config: MobileFaceConfig) => ({
 const NAMES = ['embedding', 'logits', 'level1', 'level2', 'level3', 'level4'];
 const FACES = 3;
 const input = syntheticInput('input', [FACES, 3, 32, 32]);
-const weights = syntheticWeights(TINY);
-const tiny = (names?: readonly string[]) => networkOf(selectOutputs(TINY, names), { levels: true });
+const weights = syntheticWeights(TINY_MOBILE);
+const tiny = (names?: readonly string[]) => networkOf(selectOutputs(TINY_MOBILE, names), { levels: true });
 
 /** Float32 through some thirty layers of at most 108 terms. */
 const CLOSE = { atol: 2e-5, rtol: 1e-4 };
@@ -109,7 +88,7 @@ describe('swinface-mobile', () => {
   });
 
   test('what is read of int8 files is what was written, step for step', async () => {
-    const { manifest, files } = await packModel('tiny', passportOf(TINY), weights, 'I8');
+    const { manifest, files } = await packModel('tiny', passportOf(TINY_MOBILE), weights, 'I8');
     const stored = await readWeights(manifest, async ({ file }) => files.get(file) ?? new Uint8Array());
     expect(stored.get('backbone.stages.1.0.expand.weight')?.data).not.toEqual(
       weights.get('backbone.stages.1.0.expand.weight')?.data,

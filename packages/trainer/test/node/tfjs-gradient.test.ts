@@ -9,7 +9,7 @@ import {
 } from '@swinface/core';
 import { OnnxGraph, type OnnxValue, primitives as p } from '@swinface/core/onnx';
 import { TfjsOps } from '@swinface/core/tfjs';
-import { expectAllClose, syntheticInput, syntheticWeights } from '@swinface/testing';
+import { expectAllClose, syntheticInput, syntheticWeights, TINY_MOBILE } from '@swinface/testing';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
@@ -17,7 +17,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { differentiate } from '../../src/graph/differentiate.js';
 import { TrainingOps } from '../../src/graph/training-ops.js';
-import { TINY, TINY_MOBILE } from './support/tiny.js';
+import { TINY } from './support/tiny.js';
 
 const FACES = 3;
 

@@ -1,4 +1,4 @@
-import { embeddingLength, type MobileFaceConfig, type ModelConfig, PRESETS, type SwinConfig } from '@swinface/core';
+import { embeddingLength, type ModelConfig, PRESETS, type SwinConfig } from '@swinface/core';
 import { SOFTMAX_TASKS } from '../../../src/data/class-labels.js';
 import { ATTRIBUTE_TASKS } from '../../../src/data/labels.js';
 import { Random } from '../../../src/data/random.js';
@@ -20,27 +20,6 @@ export const TINY: SwinConfig = {
   embedding: 12,
   split: [1, 2, 2, 3],
   reduction: 2,
-};
-
-/** {@link TINY} on the smallest MobileFaceNet with every part of the real one. */
-export const TINY_MOBILE: MobileFaceConfig = {
-  name: 'tiny-mobile',
-  image: 32,
-  trunk: {
-    kind: 'mobileface',
-    stem: 4,
-    stages: [
-      { channels: 4, entry: 6, inner: 6, blocks: 1 },
-      { channels: 6, entry: 8, inner: 10, blocks: 2 },
-      { channels: 6, entry: 10, inner: 10, blocks: 1 },
-    ],
-    top: 8,
-  },
-  feature: 8,
-  embedding: 12,
-  split: [1, 2, 2, 3],
-  reduction: 2,
-  subnets: TINY.subnets,
 };
 
 /** A recipe for {@link TINY} on made-up data. */
